@@ -1,0 +1,57 @@
+//! A dialect: one protocol's spelling of calls, replies and faults.
+//!
+//! `host/src/serve` picks the dialect by route. A dialect owns shapes, never meanings: what a fault means is
+//! [`crate::fault::FaultKind`]'s business, and what a value may be is the signature's. Pure functions over bytes.
+
+use crate::fault::Fault;
+use crate::signature::Signature;
+use crate::values::{Call, Reply};
+
+/// What a model takes, as its bundle says.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Interface {
+    /// Columns or tensors and parameters; empty where the bundle has no signature.
+    pub signature: Signature,
+    /// Media types that are passed to the model as they are, `type/subtype` or `type/*`, in lower case.
+    pub raw_media_types: Vec<String>,
+}
+
+/// The part of a request that a dialect reads.
+#[derive(Clone, Copy, Debug)]
+pub struct Request<'a> {
+    /// The `Content-Type` header as it came.
+    pub content_type: Option<&'a str>,
+    /// The whole body.
+    pub body: &'a [u8],
+}
+
+/// The part of an answer that a dialect writes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Answer {
+    /// The HTTP status.
+    pub status: u16,
+    /// The `Content-Type` header; `None` for an empty body.
+    pub content_type: Option<String>,
+    /// The whole body.
+    pub body: Vec<u8>,
+}
+
+/// One protocol.
+pub trait Dialect {
+    /// Bytes to a call whose values fit the model's signature.
+    ///
+    /// # Errors
+    ///
+    /// A fault that names the column, row or byte offset that is wrong.
+    fn decode(&self, request: Request<'_>, interface: &Interface) -> Result<Call, Fault>;
+
+    /// A reply to bytes.
+    ///
+    /// # Errors
+    ///
+    /// [`crate::fault::FaultKind::GuestTrapped`] when the reply cannot be spelled, such as text that is no JSON.
+    fn encode(&self, reply: Reply) -> Result<Answer, Fault>;
+
+    /// A fault to bytes.
+    fn refuse(&self, fault: &Fault) -> Answer;
+}
