@@ -1,1 +1,16 @@
-//! placeholder
+//! mlhost: serves ONNX models together with their users' own code in Wasm sandboxes.
+//!
+//! The top floor. [`cli`] is the command line; [`config`] turns what was typed, the environment and the bundle into
+//! one immutable configuration; [`serve`] is the HTTP server; [`app`] is the model behind it; [`fault`] says what the
+//! client sees of an error. `ARCHITECTURE.md` walks a request through them.
+
+pub mod app;
+pub mod cli;
+pub mod config;
+pub mod fault;
+pub mod guest_build;
+pub mod inspect;
+pub mod model_source;
+pub mod onnxruntime;
+pub mod passthrough;
+pub mod serve;

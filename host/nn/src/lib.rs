@@ -1,1 +1,23 @@
-//! placeholder
+//! mlhost-nn: ONNX Runtime sessions behind bounded queues.
+//!
+//! [`initialize`] loads the runtime's library once; [`Graph::load`] opens a model; [`Graph::compute`] checks a call's
+//! tensors against the model's signature, queues it and answers. One thread owns one session. The sandbox calls this
+//! for guests, the host for bundles without a guest. The only crate that knows `ort`: no type of it is public here,
+//! and nothing here knows HTTP, wasmtime or a dialect.
+
+mod convert;
+mod error;
+mod graph;
+mod graphs;
+mod port;
+mod queue;
+mod runner;
+mod runtime;
+mod session;
+mod validate;
+
+pub use error::NnError;
+pub use graph::{ComputeRequest, Graph, GraphOptions};
+pub use graphs::Graphs;
+pub use port::{GraphInfo, Port};
+pub use runtime::{initialize, runtime_version};

@@ -3,6 +3,8 @@
 //! `host/src/serve` picks the dialect by route. A dialect owns shapes, never meanings: what a fault means is
 //! [`crate::fault::FaultKind`]'s business, and what a value may be is the signature's. Pure functions over bytes.
 
+pub mod mlflow;
+
 use crate::fault::Fault;
 use crate::signature::Signature;
 use crate::values::{Call, Reply};

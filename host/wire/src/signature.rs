@@ -3,7 +3,12 @@
 //! `bundle` reads it from the MLmodel file, dialects enforce it once while decoding. Format: MLflow's
 //! `ModelSignature.to_dict`, whose `inputs`, `outputs` and `params` are each a JSON text.
 
+mod parse;
+
 use crate::values::ElementType;
+
+/// How deep a type may nest. Deeper ones are refused, so that code which walks a type may recurse.
+pub const MAX_TYPE_DEPTH: usize = 32;
 
 /// A model's inputs, outputs and parameters.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -91,4 +96,54 @@ pub struct ParamSpec {
     pub default: serde_json::Value,
     /// Whether it is a one-dimensional list (MLflow's shape `(-1,)`).
     pub list: bool,
+}
+
+/// Why a signature cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub enum SignatureError {
+    /// One of the three texts is no JSON.
+    #[error("the signature's `{part}` is not JSON: {source}")]
+    Json {
+        /// `inputs`, `outputs` or `params`.
+        part: &'static str,
+        /// What the parser found.
+        source: serde_json::Error,
+    },
+    /// One of the three texts is JSON of another form than MLflow writes.
+    #[error("the signature's `{path}` {problem}")]
+    Form {
+        /// Where, such as `inputs[2].items`.
+        path: String,
+        /// What is wrong there.
+        problem: String,
+    },
+}
+
+// === impl ColumnType ===
+
+impl ColumnType {
+    /// The numpy or MLflow name of the type, as MLflow's messages spell it.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Boolean => "bool",
+            Self::Integer => "int32",
+            Self::Long => "int64",
+            Self::Float => "float32",
+            Self::Double => "float64",
+            Self::String => "str",
+            Self::Binary => "bytes",
+            Self::Datetime => "datetime64[ns]",
+            Self::Array(_) => "array",
+            Self::Object(_) => "object",
+            Self::Map(_) => "map",
+            Self::Any => "any",
+        }
+    }
+
+    /// Whether a cell of this type travels as a JSON text.
+    #[must_use]
+    pub fn is_nested(&self) -> bool {
+        matches!(self, Self::Array(_) | Self::Object(_) | Self::Map(_) | Self::Any)
+    }
 }

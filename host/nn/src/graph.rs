@@ -1,0 +1,140 @@
+//! A loaded graph: the handle that the sandbox and the host hold, and the way of a call through it.
+//!
+//! Validation happens here, on the caller's side, so that a bad call costs neither a place in the queue nor a run.
+//! Never blocks: what blocks is the runner's thread.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Instant;
+
+use mlhost_wire::values::NamedTensor;
+
+use crate::runner::{Job, Runner, panic_text};
+use crate::session::GraphSession;
+use crate::{GraphInfo, NnError, runtime, validate};
+
+/// How a graph is run, and how much of it a caller may take.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GraphOptions {
+    /// How many calls may wait; one more is refused with [`NnError::QueueFull`]. Default 1024: more than the
+    /// requests a server admits at once, so that overload is answered at its door.
+    pub max_queue: usize,
+    /// How many elements the inputs of one call may have in all; a text counts as one. Default 16 Mi (64 MiB of
+    /// float32).
+    pub max_elements: u64,
+    /// Threads that one operator of one run may use, at least 1. Default 1: under load a core a call wastes least.
+    /// Keep graphs × threads at or below the machine's cores.
+    pub intra_op_threads: usize,
+}
+
+/// A graph that is loaded and ready. Cheap to clone; its session closes and its thread ends with the last clone.
+///
+/// Dropping the last clone waits for a run in progress, which stops at the end of the operator it is in.
+#[derive(Clone)]
+pub struct Graph {
+    inner: Arc<Inner>,
+}
+
+/// One call of a graph.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ComputeRequest {
+    /// One tensor for each input, in any order, by name. A tensor with the empty name belongs to the graph's only
+    /// input.
+    pub inputs: Vec<NamedTensor>,
+    /// The outputs wanted, in the order of the answer; empty for all in the graph's order.
+    pub outputs: Vec<String>,
+    /// When the answer stops being of use.
+    pub deadline: Instant,
+}
+
+struct Inner {
+    name: String,
+    info: Arc<GraphInfo>,
+    max_elements: u64,
+    runner: Runner,
+}
+
+// === impl GraphOptions ===
+
+impl Default for GraphOptions {
+    fn default() -> Self {
+        Self {
+            max_queue: 1024,
+            max_elements: 16 * 1024 * 1024,
+            intra_op_threads: 1,
+        }
+    }
+}
+
+// === impl Graph ===
+
+impl Graph {
+    /// Opens the ONNX model at `path` and starts its runner. Takes as long as ONNX Runtime needs to optimise the
+    /// model: call it at start, never in a request.
+    ///
+    /// # Errors
+    ///
+    /// [`NnError::RuntimeNotLoaded`] before [`crate::initialize`]; [`NnError::Load`] for a file that is missing or
+    /// no model, an operator that ONNX Runtime lacks, an input or output of a type that wire cannot carry.
+    pub fn load(name: &str, path: &Path, options: &GraphOptions) -> Result<Self, NnError> {
+        let failed = |message| NnError::Load {
+            graph: name.to_owned(),
+            path: path.to_owned(),
+            message,
+        };
+        let environment = runtime::environment()?;
+        // `ort` asserts what a hostile model may break, such as the types that a sequence may hold.
+        let open = || GraphSession::open(&environment, name, path, options.intra_op_threads);
+        let session = match catch_unwind(AssertUnwindSafe(open)) {
+            Ok(opened) => opened.map_err(failed)?,
+            Err(payload) => return Err(failed(panic_text(&*payload))),
+        };
+        let info = session.info();
+        let runner = Runner::start(name, options.max_queue, session)
+            .map_err(|error| failed(format!("no thread to run it on: {error}")))?;
+        let inner = Inner {
+            name: name.to_owned(),
+            info,
+            max_elements: options.max_elements,
+            runner,
+        };
+        Ok(Self {
+            inner: Arc::new(inner),
+        })
+    }
+
+    /// The name that it was loaded under.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.inner.name
+    }
+
+    /// What it takes and gives.
+    #[must_use]
+    pub fn info(&self) -> &GraphInfo {
+        &self.inner.info
+    }
+
+    /// Runs the graph. Answers by the deadline at the latest; a call that is then still waiting is never run, one
+    /// that is running is stopped at its next operator. The same happens when the future is dropped.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with the inputs or the names; [`NnError::QueueFull`], [`NnError::Deadline`];
+    /// [`NnError::Runtime`] when the graph itself fails.
+    ///
+    /// # Panics
+    ///
+    /// Outside a tokio runtime with its time driver enabled.
+    pub async fn compute(&self, request: ComputeRequest) -> Result<Vec<NamedTensor>, NnError> {
+        let ComputeRequest {
+            inputs,
+            outputs,
+            deadline,
+        } = request;
+        let outputs = validate::select(&self.inner.info, &outputs)?;
+        let inputs = validate::bind(&self.inner.info, inputs, self.inner.max_elements)?;
+        self.inner.runner.submit(Job { inputs, outputs }, deadline).await
+    }
+}

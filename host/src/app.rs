@@ -1,0 +1,106 @@
+//! The model behind the server: one guest, or one graph served as it is.
+//!
+//! Made by `cli::serve` before anything listens; `serve::handler` calls [`App::predict`] with a decoded call, whatever
+//! dialect it came in. Knows no HTTP.
+
+use std::time::{Duration, Instant};
+
+use mlhost_nn::{Graph, GraphOptions, Graphs, NnError};
+use mlhost_sandbox::{Engine, Guest, GuestSource, SandboxError};
+use mlhost_wire::dialect::Interface;
+use mlhost_wire::values::{Call, Reply};
+
+use crate::model_source::ModelSource;
+use crate::passthrough::{Passthrough, PassthroughError};
+
+/// A loaded model.
+pub struct App {
+    /// What it is called in the log and in answers.
+    pub name: String,
+    /// What a request may be.
+    pub interface: Interface,
+    predictor: Predictor,
+}
+
+enum Predictor {
+    Sandboxed(Box<Guest>),
+    Native(Passthrough),
+}
+
+/// A model that cannot be loaded.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    /// One of its graphs.
+    #[error(transparent)]
+    Graph(#[from] NnError),
+    /// Its component.
+    #[error(transparent)]
+    Sandbox(#[from] SandboxError),
+    /// Its graphs cannot be served without a component.
+    #[error(transparent)]
+    Passthrough(#[from] PassthroughError),
+}
+
+/// A prediction that failed.
+#[derive(Debug, thiserror::Error)]
+pub enum PredictError {
+    /// In the sandbox.
+    #[error(transparent)]
+    Sandbox(#[from] SandboxError),
+    /// In the native pass-through.
+    #[error(transparent)]
+    Passthrough(#[from] PassthroughError),
+}
+
+// === impl App ===
+
+impl App {
+    /// Opens the graphs, compiles the component and runs its `load-context` once.
+    ///
+    /// # Errors
+    ///
+    /// [`LoadError`] says which part does not load and why.
+    pub async fn load(source: ModelSource, engine: &Engine, patience: Duration) -> Result<Self, LoadError> {
+        let options = GraphOptions::default();
+        let graphs = source
+            .graphs
+            .iter()
+            .map(|(name, path)| Graph::load(name, path, &options))
+            .collect::<Result<Vec<_>, _>>()?;
+        let graphs = Graphs::new(graphs);
+        let predictor = match &source.component {
+            Some(component) => {
+                let guest = GuestSource {
+                    name: &source.name,
+                    component,
+                    graphs,
+                    artifacts: source.artifacts,
+                    model_config: source.model_config,
+                    grants: source.grants,
+                    limits: source.limits,
+                };
+                Predictor::Sandboxed(Box::new(Guest::load(engine, guest, patience).await?))
+            }
+            None => Predictor::Native(Passthrough::new(&graphs)?),
+        };
+        Ok(Self { name: source.name, interface: source.interface, predictor })
+    }
+
+    /// Whether requests run user code in a sandbox.
+    #[must_use]
+    pub fn is_sandboxed(&self) -> bool {
+        matches!(self.predictor, Predictor::Sandboxed(_))
+    }
+
+    /// Predicts on one call.
+    ///
+    /// # Errors
+    ///
+    /// [`crate::fault::of_prediction`] says what each means to the client.
+    pub async fn predict(&self, call: &Call, deadline: Instant) -> Result<Reply, PredictError> {
+        Ok(match &self.predictor {
+            Predictor::Sandboxed(guest) => guest.predict(call, deadline).await?,
+            Predictor::Native(passthrough) => passthrough.predict(call, deadline).await?,
+        })
+    }
+}

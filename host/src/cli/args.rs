@@ -1,0 +1,182 @@
+//! What can be typed: clap's types and nothing else. `config.rs` says what it means.
+
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Parser, Subcommand, ValueEnum};
+use mlhost_bundle::Grant;
+
+use crate::config;
+
+/// Serve ONNX models together with your own code in Wasm sandboxes.
+#[derive(Debug, Parser)]
+#[command(name = "mlhost", version, arg_required_else_help = true)]
+pub(super) struct Args {
+    #[command(subcommand)]
+    pub(super) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Serve a model over MLflow's protocol
+    #[command(disable_help_flag = true)]
+    Serve(Box<ServeArgs>),
+    /// Compile a guest to a component
+    Build(BuildArgs),
+    /// Say what a component imports, exports and would be granted
+    Inspect(InspectArgs),
+    /// Fetch the ONNX Runtime library into the cache, by pip
+    FetchRuntime,
+}
+
+/// A bundle by `-m`, or its parts by `--component` and `--model`.
+#[derive(Debug, clap::Args)]
+pub(super) struct ServeArgs {
+    /// Model directory, with an MLmodel file in it
+    #[arg(short = 'm', long = "model-uri", value_name = "DIR", conflicts_with_all = ["component", "model"], required_unless_present_any = ["component", "model"])]
+    pub(super) model_uri: Option<PathBuf>,
+    /// Component with your own code; without it the graph is served as it is
+    #[arg(long, value_name = "FILE")]
+    pub(super) component: Option<PathBuf>,
+    /// ONNX graph, under its file's stem or the name given; can be repeated
+    #[arg(long, value_name = "[NAME=]FILE", value_parser = parse_named_path)]
+    pub(super) model: Vec<NamedPath>,
+    /// File that the component may read as an artifact; can be repeated
+    #[arg(long, value_name = "[NAME=]FILE", value_parser = parse_named_path, conflicts_with = "model_uri")]
+    pub(super) artifact: Vec<NamedPath>,
+    /// Media type that the component takes as it comes, such as `image/*`; can be repeated
+    #[arg(long, value_name = "TYPE", conflicts_with = "model_uri")]
+    pub(super) accept: Vec<String>,
+    /// Grant that the bundle asks for, such as `env:TZ`; can be repeated
+    #[arg(long, value_name = "GRANT", value_parser = config::parse_grant)]
+    pub(super) allow: Vec<Grant>,
+
+    /// Address to listen on [default: 127.0.0.1]
+    #[arg(short = 'h', long, value_parser = config::parse_host)]
+    pub(super) host: Option<IpAddr>,
+    /// Port to listen on, 0 for any [default: 5000]
+    #[arg(short, long)]
+    pub(super) port: Option<u16>,
+    /// Time for one request, such as `500ms` [default: 60s]
+    #[arg(short, long, value_name = "TIME", value_parser = config::parse_timeout)]
+    pub(super) timeout: Option<Duration>,
+    /// Largest request body [default: 16MiB]
+    #[arg(long, value_name = "SIZE", value_parser = config::parse_bytes)]
+    pub(super) max_body: Option<u64>,
+    /// Requests in the model at one time; more are answered 503 at once [default: 128]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=4096))]
+    pub(super) max_requests: Option<u32>,
+    /// Connections at one time; more wait to be accepted [default: 1024]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub(super) max_connections: Option<u32>,
+    /// Most memory of one request's sandbox [default: 64MiB, or what the bundle asks for up to 512MiB]
+    #[arg(long, value_name = "SIZE", value_parser = config::parse_bytes)]
+    pub(super) max_memory: Option<u64>,
+    /// Most bytes that a sandbox may hand to the host at one time [default: 32MiB, or what the bundle asks for]
+    #[arg(long, value_name = "SIZE", value_parser = config::parse_bytes)]
+    pub(super) max_data: Option<u64>,
+
+    /// ONNX Runtime library [default: ORT_DYLIB_PATH, beside this binary, or the cache]
+    #[arg(long, value_name = "FILE")]
+    pub(super) onnxruntime: Option<PathBuf>,
+    /// How the ready line and the log are written
+    #[arg(long, value_enum)]
+    pub(super) log_format: Option<LogFormat>,
+    /// Print help
+    #[arg(long, action = clap::ArgAction::Help)]
+    pub(super) help: Option<bool>,
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct BuildArgs {
+    /// Cargo package of the guest, or a core module to encode
+    pub(super) path: PathBuf,
+    /// Where to write the component
+    #[arg(short, long, default_value = "model.wasm")]
+    pub(super) output: PathBuf,
+    /// Say nothing but errors
+    #[arg(short, long)]
+    pub(super) quiet: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct InspectArgs {
+    /// Component to look into
+    pub(super) component: PathBuf,
+    /// Write JSON
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(super) enum LogFormat {
+    /// One line for people
+    #[default]
+    Plain,
+    /// One JSON object a line
+    Json,
+}
+
+/// A file, and what it is called.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct NamedPath {
+    pub(super) name: String,
+    pub(super) path: PathBuf,
+}
+
+fn parse_named_path(text: &str) -> Result<NamedPath, String> {
+    let (name, path) = match text.split_once('=') {
+        Some((name, path)) => (name.to_owned(), PathBuf::from(path)),
+        None => {
+            let path = PathBuf::from(text);
+            let stem = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
+            (stem, path)
+        }
+    };
+    if name.is_empty() || path.as_os_str().is_empty() {
+        return Err("write `FILE` or `NAME=FILE`".to_owned());
+    }
+    Ok(NamedPath { name, path })
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    fn serve(args: &[&str]) -> Result<ServeArgs, clap::Error> {
+        let args = ["mlhost", "serve"].into_iter().chain(args.iter().copied());
+        match Args::try_parse_from(args)?.command {
+            Command::Serve(args) => Ok(*args),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Args::command().debug_assert();
+    }
+
+    #[test]
+    fn minus_h_is_the_host_as_in_mlflow() {
+        let args = serve(&["-m", "dir", "-h", "0.0.0.0", "-p", "0", "-t", "7"]).unwrap();
+        assert_eq!(args.host.map(|host| host.to_string()), Some("0.0.0.0".into()));
+        assert_eq!((args.port, args.timeout), (Some(0), Some(Duration::from_secs(7))));
+    }
+
+    #[test]
+    fn a_graph_is_called_by_its_stem_or_by_the_name_given() {
+        let args = serve(&["--model", "a/iris.onnx", "--model", "other=b.onnx"]).unwrap();
+        let names: Vec<_> = args.model.iter().map(|model| model.name.as_str()).collect();
+        assert_eq!(names, ["iris", "other"]);
+        assert!(serve(&["--model", "=x"]).is_err());
+    }
+
+    #[test]
+    fn a_bundle_and_single_parts_exclude_each_other_and_one_is_needed() {
+        assert!(serve(&["-m", "dir", "--component", "c.wasm"]).is_err());
+        assert!(serve(&[]).is_err());
+    }
+}

@@ -1,0 +1,22 @@
+//! `mlhost build`: a guest's package, or a core module, to a component.
+
+use std::path::PathBuf;
+
+use super::args::BuildArgs;
+use crate::config;
+use crate::guest_build::{self, BuildOptions};
+
+#[expect(clippy::print_stdout, reason = "this command's output")]
+pub(super) fn run(args: BuildArgs) -> anyhow::Result<()> {
+    let cache = config::cache_dir(&config::process_environment).unwrap_or_else(|| PathBuf::from(".mlhost"));
+    let built = guest_build::build(&BuildOptions {
+        path: args.path,
+        output: args.output,
+        toolchain_dir: cache.join("guest-toolchain"),
+        quiet: args.quiet,
+    })?;
+    if !args.quiet {
+        println!("{}: {} bytes, in {:.1} s", built.path.display(), built.bytes, built.duration.as_secs_f64());
+    }
+    Ok(())
+}

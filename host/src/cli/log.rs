@@ -1,0 +1,61 @@
+//! Sets up the log: standard error, plain or JSON, filtered by `MLHOST_LOG`. Called once by `cli::serve`.
+
+use tracing_subscriber::EnvFilter;
+
+use super::args::LogFormat;
+use crate::config::{ConfigError, Environment};
+
+/// The format that flag and environment ask for.
+///
+/// # Errors
+///
+/// [`ConfigError`] for a variable that names no format.
+pub(super) fn format(flag: Option<LogFormat>, environment: Environment<'_>) -> Result<LogFormat, ConfigError> {
+    if let Some(format) = flag {
+        return Ok(format);
+    }
+    match environment("MLHOST_LOG_FORMAT").map(|value| value.to_string_lossy().into_owned()).as_deref() {
+        None | Some("" | "plain") => Ok(LogFormat::Plain),
+        Some("json") => Ok(LogFormat::Json),
+        Some(other) => Err(ConfigError::Variable {
+            name: "MLHOST_LOG_FORMAT",
+            value: other.to_owned(),
+            reason: "it is `plain` or `json`".to_owned(),
+        }),
+    }
+}
+
+/// Starts logging.
+///
+/// # Errors
+///
+/// [`ConfigError`] for a filter that does not parse.
+pub(super) fn start(format: LogFormat, environment: Environment<'_>) -> Result<(), ConfigError> {
+    let text = environment("MLHOST_LOG").map(|value| value.to_string_lossy().into_owned());
+    let text = text.filter(|text| !text.is_empty()).unwrap_or_else(|| "info".to_owned());
+    let filter = EnvFilter::try_new(&text).map_err(|error| ConfigError::Variable {
+        name: "MLHOST_LOG",
+        value: text,
+        reason: error.to_string(),
+    })?;
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(false);
+    // A second subscriber in one process: the first stays, as in tests.
+    let _ = match format {
+        LogFormat::Plain => log.try_init(),
+        LogFormat::Json => log.json().flatten_event(true).try_init(),
+    };
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_flag_wins_and_an_unknown_format_is_refused() {
+        let says = |value: &'static str| move |_: &str| Some(value.into());
+        assert_eq!(format(None, &says("json")).unwrap(), LogFormat::Json);
+        assert_eq!(format(Some(LogFormat::Plain), &says("json")).unwrap(), LogFormat::Plain);
+        assert!(format(None, &says("xml")).unwrap_err().to_string().contains("`xml`"));
+    }
+}

@@ -1,0 +1,264 @@
+//! From what was typed and the environment to one immutable configuration.
+//!
+//! Made by `cli::serve` before anything is loaded. The only module that reads the environment, through a function that
+//! tests replace; every variable that means something stands in [`VARIABLES`]. Flag over environment over bundle over
+//! default. Never reads a model.
+
+use std::ffi::OsString;
+use std::net::{IpAddr, ToSocketAddrs as _};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use mlhost_bundle::{BundleError, Grant, quantity};
+use mlhost_sandbox::{Limits, WasiGrants};
+
+/// Every environment variable that mlhost reads, and what for. Of two for one thing the first wins.
+pub const VARIABLES: &[(&str, &str)] = &[
+    ("MLHOST_HOST", "address to listen on"),
+    ("MLFLOW_HOST", "the same, as MLflow calls it"),
+    ("MLHOST_PORT", "port to listen on"),
+    ("MLFLOW_PORT", "the same, as MLflow calls it"),
+    ("MLHOST_TIMEOUT", "time for one request, such as `500ms` or `2s`"),
+    ("MLFLOW_SCORING_SERVER_REQUEST_TIMEOUT", "the same in seconds, as MLflow calls it"),
+    ("MLHOST_LOG", "what to log, in tracing's filter syntax: `info`, `mlhost=debug,guest=trace`"),
+    ("MLHOST_LOG_FORMAT", "`plain` or `json`"),
+    ("ORT_DYLIB_PATH", "the ONNX Runtime library"),
+    ("MLHOST_CACHE_DIR", "where fetched and built things are kept"),
+    ("XDG_CACHE_HOME", "its parent, where MLHOST_CACHE_DIR is not set"),
+    ("HOME", "its grandparent, where neither is set"),
+];
+
+/// What the process environment says; replaced in tests.
+pub type Environment<'a> = &'a dyn Fn(&str) -> Option<OsString>;
+
+/// A value that cannot be used, and where it came from.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// An environment variable.
+    #[error("environment variable `{name}` is `{value}`: {reason}")]
+    Variable {
+        /// Its name.
+        name: &'static str,
+        /// Its value.
+        value: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A flag.
+    #[error("`{flag} {value}`: {reason}")]
+    Flag {
+        /// Its name.
+        flag: &'static str,
+        /// Its value.
+        value: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+}
+
+/// Where and how to listen, and how much to take on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServerConfig {
+    /// The address.
+    pub host: IpAddr,
+    /// The port; 0 lets the system choose.
+    pub port: u16,
+    /// The largest request body, in bytes.
+    pub max_body_bytes: usize,
+    /// Bodies being read at one time, all together, in bytes.
+    pub max_bodies_bytes: usize,
+    /// Connections at one time.
+    pub max_connections: usize,
+    /// Requests in a model at one time.
+    pub max_requests: usize,
+    /// From the request's arrival to its answer.
+    pub timeout: Duration,
+    /// How long requests may take to end once the server is told to stop.
+    pub drain: Duration,
+}
+
+/// What an operator lets bundles have.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LimitsAllowed {
+    /// The most memory of one request's sandbox; the default for bundles that ask for nothing, too.
+    pub memory_bytes: Option<u64>,
+    /// The most bytes between guest and host.
+    pub data_bytes: Option<u64>,
+    /// What bundles may be granted.
+    pub grants: Vec<Grant>,
+}
+
+/// The largest memory of a sandbox unless the operator says otherwise: enough for CPython with its heap.
+pub const DEFAULT_MAX_MEMORY_BYTES: u64 = 512 << 20;
+
+// === impl ServerConfig ===
+
+impl Default for ServerConfig {
+    fn default() -> Self {
+        Self {
+            host: IpAddr::V4(std::net::Ipv4Addr::LOCALHOST),
+            port: 5000,
+            max_body_bytes: 16 << 20,
+            max_bodies_bytes: 512 << 20,
+            max_connections: 1024,
+            max_requests: 128,
+            timeout: Duration::from_secs(60),
+            drain: Duration::from_secs(30),
+        }
+    }
+}
+
+impl ServerConfig {
+    /// The defaults under what the environment says.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError::Variable`] names the variable that cannot be used.
+    pub fn from_environment(environment: Environment<'_>) -> Result<Self, ConfigError> {
+        let mut config = Self::default();
+        if let Some((name, value)) = first(environment, &["MLHOST_HOST", "MLFLOW_HOST"]) {
+            config.host = parse_host(&value).map_err(|reason| ConfigError::Variable { name, value, reason })?;
+        }
+        if let Some((name, value)) = first(environment, &["MLHOST_PORT", "MLFLOW_PORT"]) {
+            config.port = value.parse().map_err(|_| {
+                let reason = "a port is a number from 0 to 65535".to_owned();
+                ConfigError::Variable { name, value, reason }
+            })?;
+        }
+        if let Some((name, value)) =
+            first(environment, &["MLHOST_TIMEOUT", "MLFLOW_SCORING_SERVER_REQUEST_TIMEOUT"])
+        {
+            config.timeout =
+                parse_timeout(&value).map_err(|reason| ConfigError::Variable { name, value, reason })?;
+        }
+        Ok(config)
+    }
+}
+
+// === impl LimitsAllowed ===
+
+impl LimitsAllowed {
+    /// What one request of `model` gets, of what its bundle asks for.
+    #[must_use]
+    pub fn limits(&self, model: &str, asked: &mlhost_bundle::Limits) -> Limits {
+        let default = Limits::default();
+        let most_memory = self.memory_bytes.unwrap_or(DEFAULT_MAX_MEMORY_BYTES);
+        let most_data = self.data_bytes.unwrap_or(DEFAULT_MAX_MEMORY_BYTES);
+        let within = |what, asked: Option<u64>, most: u64, default: usize| {
+            let wanted = asked.or(Some(most).filter(|_| self.has(what))).unwrap_or(default as u64);
+            if wanted > most {
+                tracing::warn!(model, what, asked = wanted, allowed = most, "the bundle asks for more than it gets");
+            }
+            usize::try_from(wanted.min(most)).unwrap_or(usize::MAX)
+        };
+        Limits {
+            memory_bytes: within("memory", asked.memory_bytes, most_memory, default.memory_bytes),
+            data_bytes: within("data", asked.data_bytes, most_data, default.data_bytes),
+            ..default
+        }
+    }
+
+    /// Whether the operator set this limit.
+    fn has(&self, what: &str) -> bool {
+        match what {
+            "memory" => self.memory_bytes.is_some(),
+            _ => self.data_bytes.is_some(),
+        }
+    }
+}
+
+/// A host name or address; of a name's addresses the first.
+///
+/// # Errors
+///
+/// Why it is neither.
+pub fn parse_host(text: &str) -> Result<IpAddr, String> {
+    let bare = text.trim_start_matches('[').trim_end_matches(']');
+    if let Ok(address) = bare.parse() {
+        return Ok(address);
+    }
+    let mut addresses = (bare, 0).to_socket_addrs().map_err(|error| error.to_string())?;
+    addresses.next().map(|address| address.ip()).ok_or_else(|| "the name has no address".to_owned())
+}
+
+/// A time with its unit, or whole seconds as MLflow writes them.
+///
+/// # Errors
+///
+/// What a time looks like.
+pub fn parse_timeout(text: &str) -> Result<Duration, String> {
+    match text.parse::<u64>() {
+        Ok(0) => Err("a request needs more than 0 seconds".to_owned()),
+        Ok(seconds) => Ok(Duration::from_secs(seconds)),
+        Err(_) => quantity::duration(text).map_err(|error| described(&error)),
+    }
+}
+
+/// A size with its unit.
+///
+/// # Errors
+///
+/// What a size looks like.
+pub fn parse_bytes(text: &str) -> Result<u64, String> {
+    quantity::bytes(text).map_err(|error| described(&error))
+}
+
+/// One grant.
+///
+/// # Errors
+///
+/// What a grant looks like.
+pub fn parse_grant(text: &str) -> Result<Grant, String> {
+    text.parse().map_err(|error: BundleError| described(&error))
+}
+
+fn described(error: &BundleError) -> String {
+    match error.hint() {
+        Some(hint) => format!("{error}\nhint: {hint}"),
+        None => error.to_string(),
+    }
+}
+
+/// Grants with their values: a granted variable that is not set is not there in the sandbox either.
+#[must_use]
+pub fn resolve_grants(grants: &[Grant]) -> WasiGrants {
+    resolve_grants_in(grants, &|name| std::env::var_os(name))
+}
+
+fn resolve_grants_in(grants: &[Grant], environment: Environment<'_>) -> WasiGrants {
+    let mut resolved = WasiGrants::default();
+    for grant in grants {
+        match grant {
+            Grant::Environment(name) => {
+                if let Some(value) = environment(name) {
+                    resolved.environment.push((name.clone(), value.to_string_lossy().into_owned()));
+                }
+            }
+            Grant::Read(directory) => resolved.read.push(directory.clone()),
+        }
+    }
+    resolved
+}
+
+/// What the real environment says.
+#[must_use]
+pub fn process_environment(name: &str) -> Option<OsString> {
+    std::env::var_os(name)
+}
+
+/// Where fetched and built things are kept; `None` where the environment names no place.
+#[must_use]
+pub fn cache_dir(environment: Environment<'_>) -> Option<PathBuf> {
+    crate::onnxruntime::cache_dir(environment)
+}
+
+/// The first of `names` that is set and not empty.
+fn first(environment: Environment<'_>, names: &[&'static str]) -> Option<(&'static str, String)> {
+    names.iter().find_map(|name| {
+        let value = environment(name).filter(|value| !value.is_empty())?;
+        Some((*name, value.to_string_lossy().into_owned()))
+    })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,125 @@
+//! What can go wrong with `mlhost build`; `cli` prints it. Each message ends with a `hint:` line where there is
+//! something that the user can do.
+
+use std::path::PathBuf;
+
+/// Why there is no component. All but [`BuildError::Encode`] are mended outside mlhost.
+#[derive(Debug, thiserror::Error)]
+pub enum BuildError {
+    /// A file could not be read.
+    #[error("cannot read `{}`: {source}", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The output could not be written.
+    #[error("cannot write `{}`: {source}", path.display())]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// A program that the build needs could not be started.
+    #[error("cannot run `{program}`: {source}\nhint: install it, or put it on PATH")]
+    Program {
+        /// Its name.
+        program: &'static str,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The path is a folder without a package.
+    #[error("`{}` holds no cargo package: there is no `Cargo.toml`", path.display())]
+    NoPackage {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// `cargo metadata` refused the package.
+    #[error("cargo cannot read the package in `{}`: {detail}", path.display())]
+    Metadata {
+        /// The folder.
+        path: PathBuf,
+        /// What cargo said.
+        detail: String,
+    },
+    /// A workspace in which nothing is a guest.
+    #[error(
+        "no package in the workspace `{}` builds a `cdylib`, so there is no guest in it\nhint: give the guest's own folder", path.display()
+    )]
+    NoGuests {
+        /// The workspace.
+        path: PathBuf,
+    },
+    /// A workspace with several guests and no word on which.
+    #[error("`{}` is a workspace with several guests: {known}\nhint: give the guest's own folder", path.display())]
+    SeveralPackages {
+        /// The workspace.
+        path: PathBuf,
+        /// Their names.
+        known: String,
+    },
+    /// The package makes no dynamic library, so there is no module to encode.
+    #[error(
+        "package `{name}` builds no `cdylib`, so it makes no WebAssembly module\nhint: add these two lines to `{}`\n\n    [lib]\n    crate-type = [\"cdylib\"]\n", manifest.display()
+    )]
+    NoCdylib {
+        /// The package.
+        name: String,
+        /// Its `Cargo.toml`.
+        manifest: PathBuf,
+    },
+    /// The compiler has said why on stderr.
+    #[error("cargo could not build `{name}`{hint}")]
+    Compile {
+        /// The package.
+        name: String,
+        /// Empty, or a line break and a hint.
+        hint: &'static str,
+    },
+    /// No rustc that can compile guests, and no way to make one.
+    #[error(
+        "no Rust standard library for `wasm32-unknown-unknown`: the active rustc has none, and {detail}\nhint: rustup target add wasm32-unknown-unknown\nhint: or build on Debian 12 or later, where mlhost makes a private toolchain out of the packages `rustc-web` and `rust-web-src`"
+    )]
+    NoToolchain {
+        /// Why none could be made.
+        detail: String,
+    },
+    /// The file is not WebAssembly, or not of a kind that can be encoded.
+    #[error("`{}` {problem}", path.display())]
+    NotAModule {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// The module says nothing about its interface.
+    #[error(
+        "`{}` carries no component metadata: it was not built against mlhost-guest\nhint: depend on `mlhost-guest` and export the model with `mlhost_guest::export!`", path.display()
+    )]
+    NoMetadata {
+        /// The core module.
+        path: PathBuf,
+    },
+    /// The module's metadata and its content disagree.
+    #[error("cannot encode `{}` as a component: {detail}", path.display())]
+    Encode {
+        /// The core module.
+        path: PathBuf,
+        /// What wit-component said.
+        detail: String,
+    },
+    /// The component exports something, but not what mlhost calls.
+    #[error(
+        "`{}` does not export `{wanted}`; it exports {found}\nhint: implement `mlhost_guest::Model` and export it with `mlhost_guest::export!`", path.display()
+    )]
+    NotAModel {
+        /// The core module.
+        path: PathBuf,
+        /// The interface that mlhost calls.
+        wanted: &'static str,
+        /// What it exports instead.
+        found: String,
+    },
+}

@@ -1,0 +1,63 @@
+//! What a model is made from, whether a bundle or single flags named it. Made by `cli::serve`, consumed by
+//! [`crate::app::App::load`].
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use mlhost_bundle::{Bundle, BundleError};
+use mlhost_sandbox::{Limits, WasiGrants};
+use mlhost_wire::dialect::Interface;
+
+use crate::config::{LimitsAllowed, resolve_grants};
+
+/// The parts of a model, read and checked as far as that goes without loading them.
+#[derive(Default)]
+pub struct ModelSource {
+    /// What it is called.
+    pub name: String,
+    /// The user's code; without it the graph is served as it is.
+    pub component: Option<Vec<u8>>,
+    /// Graphs by name, in order.
+    pub graphs: Vec<(String, PathBuf)>,
+    /// Artifacts by name.
+    pub artifacts: BTreeMap<String, Vec<u8>>,
+    /// What a request may be.
+    pub interface: Interface,
+    /// MLflow's `model_config`, one JSON object.
+    pub model_config: String,
+    /// What bundle and operator both grant.
+    pub grants: WasiGrants,
+    /// What one request may use.
+    pub limits: Limits,
+    /// The bundle's own deadline for a request, where it has one.
+    pub time: Option<std::time::Duration>,
+    /// The bundle's own bound on requests at once, where it has one.
+    pub concurrency: Option<usize>,
+}
+
+// === impl ModelSource ===
+
+impl ModelSource {
+    /// Reads what a bundle names.
+    ///
+    /// # Errors
+    ///
+    /// [`BundleError`] where a file has gone since the bundle was opened, or a grant is not allowed.
+    pub fn from_bundle(bundle: &Bundle, allowed: &LimitsAllowed) -> Result<Self, BundleError> {
+        for note in &bundle.notes {
+            tracing::warn!(model = bundle.name, "{note}");
+        }
+        Ok(Self {
+            name: bundle.name.clone(),
+            component: bundle.read_component()?,
+            graphs: bundle.graphs.iter().map(|graph| (graph.name.clone(), graph.path.clone())).collect(),
+            artifacts: bundle.read_artifacts()?.into_iter().collect(),
+            interface: bundle.interface.clone(),
+            model_config: bundle.model_config.clone(),
+            grants: resolve_grants(&mlhost_bundle::granted(&bundle.grants, &allowed.grants)?),
+            limits: allowed.limits(&bundle.name, &bundle.limits),
+            time: bundle.limits.time,
+            concurrency: bundle.limits.concurrency,
+        })
+    }
+}

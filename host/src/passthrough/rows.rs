@@ -1,0 +1,98 @@
+//! A graph's outputs as the rows of a table, the way MLflow's onnx flavor answers a DataFrame. Called by
+//! `passthrough.rs`; falls back to tensors where an output has not one entry a row.
+
+use std::io::Write as _;
+
+use mlhost_wire::values::{Column, ColumnData, Elements, NamedTensor, Output, Packed, Table};
+
+/// A table of `rows` rows: a column per output, of lists where an output has more than one value a row.
+pub(super) fn table_of(outputs: Vec<NamedTensor>, rows: usize) -> Output {
+    let fits = |tensor: &NamedTensor| {
+        tensor.tensor.shape.first().is_some_and(|first| *first as usize == rows)
+            && (tensor.tensor.shape.len() <= 2)
+    };
+    if rows == 0 || !outputs.iter().all(fits) {
+        return Output::Tensors(outputs);
+    }
+    let columns: Option<Vec<_>> = outputs.iter().map(|tensor| column_of(tensor, rows)).collect();
+    match columns {
+        Some(columns) => Output::Table(Table { columns, rows }),
+        None => Output::Tensors(outputs),
+    }
+}
+
+fn column_of(tensor: &NamedTensor, rows: usize) -> Option<Column> {
+    let width = tensor.tensor.elements.len() / rows;
+    let data = if width == 1 { scalars(&tensor.tensor.elements) } else { None };
+    let data = match data {
+        Some(data) => data,
+        None => ColumnData::Json(lists(&tensor.tensor.elements, rows, width)?),
+    };
+    Some(Column { name: tensor.name.clone(), data, validity: None })
+}
+
+/// One value a row, where a column type holds it without loss.
+fn scalars(elements: &Elements) -> Option<ColumnData> {
+    Some(match elements {
+        Elements::F32(values) => ColumnData::F32(values.clone()),
+        Elements::F64(values) => ColumnData::F64(values.clone()),
+        Elements::S64(values) => ColumnData::S64(values.clone()),
+        Elements::S32(values) => ColumnData::S32(values.clone()),
+        Elements::S16(values) => ColumnData::S32(values.iter().map(|value| (*value).into()).collect()),
+        Elements::S8(values) => ColumnData::S32(values.iter().map(|value| (*value).into()).collect()),
+        Elements::U8(values) => ColumnData::S32(values.iter().map(|value| (*value).into()).collect()),
+        Elements::U16(values) => ColumnData::S32(values.iter().map(|value| (*value).into()).collect()),
+        Elements::U32(values) => ColumnData::S64(values.iter().map(|value| (*value).into()).collect()),
+        Elements::Boolean(values) => ColumnData::Boolean(values.clone()),
+        Elements::Text(values) => ColumnData::Text(values.clone()),
+        Elements::F16(values) => {
+            ColumnData::F32(values.iter().map(|bits| half::f16::from_bits(*bits).into()).collect())
+        }
+        Elements::Bf16(values) => {
+            ColumnData::F32(values.iter().map(|bits| half::bf16::from_bits(*bits).into()).collect())
+        }
+        Elements::U64(_) => return None,
+    })
+}
+
+/// `width` values a row, as one JSON list a row. `None` past 4 GiB.
+fn lists(elements: &Elements, rows: usize, width: usize) -> Option<Packed> {
+    let mut packed = Packed::with_capacity(rows, elements.len() * 8);
+    let mut line = Vec::with_capacity(width * 20);
+    for row in 0..rows {
+        line.clear();
+        line.push(b'[');
+        for index in row * width..(row + 1) * width {
+            if index > row * width {
+                line.extend_from_slice(b", ");
+            }
+            value(&mut line, elements, index)?;
+        }
+        line.push(b']');
+        if !packed.push(&line) {
+            return None;
+        }
+    }
+    Some(packed)
+}
+
+fn value(line: &mut Vec<u8>, elements: &Elements, index: usize) -> Option<()> {
+    let float = |line: &mut Vec<u8>, value: f64| serde_json::to_writer(line, &value).ok();
+    match elements {
+        // Widened first, as numpy's `tolist` does.
+        Elements::F32(values) => float(line, (*values.get(index)?).into()),
+        Elements::F64(values) => float(line, *values.get(index)?),
+        Elements::F16(values) => float(line, half::f16::from_bits(*values.get(index)?).into()),
+        Elements::Bf16(values) => float(line, half::bf16::from_bits(*values.get(index)?).into()),
+        Elements::S8(values) => write!(line, "{}", values.get(index)?).ok(),
+        Elements::S16(values) => write!(line, "{}", values.get(index)?).ok(),
+        Elements::S32(values) => write!(line, "{}", values.get(index)?).ok(),
+        Elements::S64(values) => write!(line, "{}", values.get(index)?).ok(),
+        Elements::U8(values) => write!(line, "{}", values.get(index)?).ok(),
+        Elements::U16(values) => write!(line, "{}", values.get(index)?).ok(),
+        Elements::U32(values) => write!(line, "{}", values.get(index)?).ok(),
+        Elements::U64(values) => write!(line, "{}", values.get(index)?).ok(),
+        Elements::Boolean(values) => write!(line, "{}", *values.get(index)? != 0).ok(),
+        Elements::Text(values) => serde_json::to_writer(line, std::str::from_utf8(values.get(index)?).ok()?).ok(),
+    }
+}

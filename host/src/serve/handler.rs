@@ -1,0 +1,171 @@
+//! One request: route, body, permit, decode, predict, encode.
+//!
+//! Called by `serve::server` for each request of each connection. Everything that can go wrong becomes a [`Fault`] and
+//! then an answer here: exactly one for every request, whatever happens in it.
+
+use std::convert::Infallible;
+use std::panic::AssertUnwindSafe;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
+
+use bytes::Bytes;
+use futures_util::FutureExt as _;
+use http_body_util::Full;
+use hyper::body::Incoming;
+use hyper::header::{ALLOW, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
+use hyper::{Method, Request, Response, StatusCode};
+use mlhost_wire::dialect::mlflow::Mlflow;
+use mlhost_wire::dialect::{self, Answer, Dialect as _};
+use mlhost_wire::fault::{Fault, FaultKind};
+use tokio::sync::Semaphore;
+
+use crate::app::App;
+use crate::config::ServerConfig;
+use crate::fault;
+use crate::serve::body::BodyBudget;
+
+/// What the ready line lists.
+pub const ROUTES: [&str; 4] = ["POST /invocations", "GET /ping", "GET /health", "GET /version"];
+
+/// Seconds after which a client that found no room may try again.
+const RETRY_AFTER_SECONDS: HeaderValue = HeaderValue::from_static("1");
+
+/// What every request shares.
+pub struct Service {
+    app: App,
+    config: ServerConfig,
+    requests: Semaphore,
+    bodies: BodyBudget,
+    /// Counts faults whose details are in the log alone, so that a client can say which was theirs.
+    references: AtomicU64,
+}
+
+enum Route {
+    Invocations,
+    Health,
+    Version,
+    WrongMethod(&'static str),
+    Unknown,
+}
+
+// === impl Service ===
+
+impl Service {
+    /// A service for one model.
+    #[must_use]
+    pub fn new(app: App, config: ServerConfig) -> Self {
+        Self {
+            requests: Semaphore::new(config.max_requests),
+            bodies: BodyBudget::new(config.max_bodies_bytes),
+            references: AtomicU64::new(0),
+            app,
+            config,
+        }
+    }
+
+    /// Answers one request. Never fails: a fault is an answer, and so is a panic of our own.
+    ///
+    /// # Errors
+    ///
+    /// None.
+    pub async fn answer(&self, request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Infallible> {
+        let route = Route::of(request.method(), request.uri().path());
+        let answer = match route {
+            Route::Health => plain("\n"),
+            Route::Version => plain(env!("CARGO_PKG_VERSION")),
+            Route::Invocations => {
+                let outcome = AssertUnwindSafe(self.invoke(request)).catch_unwind().await;
+                outcome
+                    .unwrap_or_else(|_| Err(fault::internal("a panic; its message is above")))
+                    .unwrap_or_else(|fault| self.refuse(&fault))
+            }
+            Route::WrongMethod(allowed) => {
+                let fault = Fault::new(
+                    FaultKind::MethodNotAllowed,
+                    format!("`{}` does not take {}; use {allowed}", request.uri().path(), request.method()),
+                );
+                let mut response = respond(Mlflow.refuse(&fault));
+                response.headers_mut().insert(ALLOW, HeaderValue::from_static(allowed));
+                return Ok(response);
+            }
+            Route::Unknown => {
+                let public = format!("there is no `{}`; the routes are {}", request.uri().path(), ROUTES.join(", "));
+                Mlflow.refuse(&Fault::new(FaultKind::NotFound, public))
+            }
+        };
+        let mut response = respond(answer);
+        if response.status() == StatusCode::SERVICE_UNAVAILABLE {
+            response.headers_mut().insert(RETRY_AFTER, RETRY_AFTER_SECONDS);
+        }
+        Ok(response)
+    }
+
+    async fn invoke(&self, request: Request<Incoming>) -> Result<Answer, Fault> {
+        let deadline = Instant::now() + self.config.timeout;
+        let (head, body) = request.into_parts();
+        let reading = self.bodies.read(body, self.config.max_body_bytes);
+        let held = tokio::time::timeout_at(deadline.into(), reading).await.map_err(|_| fault::deadline())??;
+        // Tried, not awaited: a request that would have to wait for a sandbox is told so at once.
+        let _permit = self.requests.try_acquire().map_err(|_| fault::overloaded())?;
+        let content_type = match head.headers.get(CONTENT_TYPE).map(HeaderValue::to_str) {
+            Some(Ok(text)) => Some(text),
+            Some(Err(_)) => {
+                return Err(Fault::new(FaultKind::UnsupportedMedia, "the Content-Type header is not ASCII"));
+            }
+            None => None,
+        };
+        let body = held.contiguous();
+        let call = Mlflow.decode(dialect::Request { content_type, body: &body }, &self.app.interface)?;
+        let reply = self.app.predict(&call, deadline).await.map_err(fault::of_prediction)?;
+        Mlflow.encode(reply)
+    }
+
+    /// The answer to a fault, and its line in the log. Where the log knows more than the client is told, both get a
+    /// reference that leads from one to the other.
+    fn refuse(&self, fault: &Fault) -> Answer {
+        let kind = fault.kind.name();
+        let status = fault.kind.status();
+        if status < 500 {
+            tracing::debug!(kind, detail = fault.detail, "{}", fault.public);
+            return Mlflow.refuse(fault);
+        }
+        if fault.detail.is_empty() {
+            tracing::warn!(kind, "{}", fault.public);
+            return Mlflow.refuse(fault);
+        }
+        let reference = self.references.fetch_add(1, Ordering::Relaxed) + 1;
+        tracing::warn!(kind, reference, detail = fault.detail, "{}", fault.public);
+        let public = format!("{} (reference {reference} in the server's log)", fault.public);
+        Mlflow.refuse(&Fault::new(fault.kind, public))
+    }
+}
+
+// === impl Route ===
+
+impl Route {
+    fn of(method: &Method, path: &str) -> Self {
+        let reads = matches!(*method, Method::GET | Method::HEAD);
+        match path {
+            "/invocations" if *method == Method::POST => Self::Invocations,
+            "/invocations" => Self::WrongMethod("POST"),
+            "/ping" | "/health" if reads => Self::Health,
+            "/version" if reads => Self::Version,
+            "/ping" | "/health" | "/version" => Self::WrongMethod("GET, HEAD"),
+            _ => Self::Unknown,
+        }
+    }
+}
+
+/// MLflow's health and version routes say `application/json` over bodies that are not: clients rely on neither.
+fn plain(body: &'static str) -> Answer {
+    Answer { status: 200, content_type: Some("application/json".to_owned()), body: body.into() }
+}
+
+fn respond(answer: Answer) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::new(Bytes::from(answer.body)));
+    *response.status_mut() = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    if let Some(value) = answer.content_type.and_then(|text| HeaderValue::try_from(text).ok()) {
+        response.headers_mut().insert(CONTENT_TYPE, value);
+    }
+    response
+}

@@ -1,0 +1,222 @@
+//! One column of a table while it is decoded.
+//!
+//! Called for every cell; pushes straight into the typed vector. Columns without a signature start in
+//! [`super::infer`]. Must keep `data` and `validity` of equal length after every call, failed ones aside.
+
+use std::borrow::Cow;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
+use super::context::Context;
+use super::datetime::{Zones, moment};
+use super::nested;
+use super::scalar::{Problem, Scalar};
+use crate::fault::{Fault, FaultKind};
+use crate::signature::{ColumnSpec, ColumnType};
+use crate::values::{Column, ColumnData, Packed};
+
+/// A column that grows row by row.
+#[derive(Debug)]
+pub(super) struct ColumnBuilder<'c> {
+    pub(super) name: Cow<'c, str>,
+    /// `None` where the type is inferred.
+    pub(super) spec: Option<&'c ColumnSpec>,
+    /// Whether only nulls were seen so far; only where the type is inferred.
+    pub(super) untyped: bool,
+    pub(super) data: ColumnData,
+    pub(super) validity: Option<Vec<u8>>,
+    /// DataFrame forms go through pandas in MLflow, the others through numpy, and the two cast differently.
+    dataframe: bool,
+    /// Whether bare infinities were replaced by texts.
+    pub(super) lenient: bool,
+    scratch: String,
+}
+
+pub(super) const FULL: &str = "the column's texts exceed 4 GiB";
+
+// === impl ColumnBuilder ===
+
+impl<'c> ColumnBuilder<'c> {
+    pub(super) fn new(name: Cow<'c, str>, spec: Option<&'c ColumnSpec>, context: &Context<'_>) -> Self {
+        let data = match spec.map(|spec| &spec.column_type) {
+            None | Some(ColumnType::Double) => ColumnData::F64(Vec::new()),
+            Some(ColumnType::Float) => ColumnData::F32(Vec::new()),
+            Some(ColumnType::Long) => ColumnData::S64(Vec::new()),
+            Some(ColumnType::Integer) => ColumnData::S32(Vec::new()),
+            Some(ColumnType::Boolean) => ColumnData::Boolean(Vec::new()),
+            Some(ColumnType::Datetime) => ColumnData::Datetime(Vec::new()),
+            Some(ColumnType::String) => ColumnData::Text(Packed::with_capacity(0, 0)),
+            Some(ColumnType::Binary) => ColumnData::Binary(Packed::with_capacity(0, 0)),
+            Some(_) => ColumnData::Json(Packed::with_capacity(0, 0)),
+        };
+        Self {
+            name,
+            spec,
+            untyped: spec.is_none(),
+            data,
+            validity: None,
+            dataframe: context.form.get().is_dataframe(),
+            lenient: context.lenient,
+            scratch: String::new(),
+        }
+    }
+
+    /// Whether cells must come as JSON text, through [`Self::push_json`].
+    pub(super) fn takes_json(&self) -> bool {
+        self.spec.is_none_or(|spec| spec.column_type.is_nested())
+    }
+
+    /// Appends a cell that is no list and no object.
+    #[inline]
+    pub(super) fn push(&mut self, scalar: Scalar<'_>) -> Result<(), Fault> {
+        let outcome = match &mut self.data {
+            ColumnData::F64(values) if !self.untyped => scalar.float().map(|value| {
+                values.push(value);
+                true
+            }),
+            _ => self.push_other(scalar),
+        };
+        match outcome {
+            Ok(true) => {
+                if let Some(validity) = &mut self.validity {
+                    validity.push(1);
+                }
+                Ok(())
+            }
+            Ok(false) => {
+                self.mark_missing();
+                Ok(())
+            }
+            Err(problem) => Err(self.fault(&problem)),
+        }
+    }
+
+    /// Appends a cell given as JSON text, which is valid.
+    pub(super) fn push_json(&mut self, text: &str) -> Result<(), Fault> {
+        let Some(spec) = self.spec else { return self.infer_json(text) };
+        let ColumnData::Json(values) = &mut self.data else {
+            return Err(Fault::new(FaultKind::Internal, "a typed column was given JSON text"));
+        };
+        let missing = text == "null" && (!spec.required || spec.column_type == ColumnType::Any);
+        let outcome = if missing { Ok(()) } else { nested::check(text, &spec.column_type) };
+        if let Err(problem) = outcome {
+            return Err(self.fault(&problem));
+        }
+        if !values.push(if missing { b"" } else { text.as_bytes() }) {
+            return Err(self.fault(FULL));
+        }
+        if missing {
+            self.mark_missing();
+        } else if let Some(validity) = &mut self.validity {
+            validity.push(1);
+        }
+        Ok(())
+    }
+
+    /// Appends a null.
+    pub(super) fn push_null(&mut self) -> Result<(), Fault> {
+        if self.takes_json() { self.push_json("null") } else { self.push(Scalar::Null) }
+    }
+
+    /// A cell that cannot be cast: the last row is the one at fault.
+    #[cold]
+    pub(super) fn fault(&self, problem: &str) -> Fault {
+        // The wording up to the error is MLflow's, which clients may match on.
+        let type_name = self.spec.map_or("object", |spec| spec.column_type.name());
+        let public = format!(
+            "Invalid input. Data is not compatible with model signature. Failed to convert column {} to type \
+             '{type_name}'. Error: 'row {}: {problem}'",
+            self.name,
+            self.data.len()
+        );
+        Fault::new(FaultKind::BadInput, public)
+    }
+
+    /// Forgets the values from row `rows` on.
+    pub(super) fn truncate(&mut self, rows: usize) {
+        match &mut self.data {
+            ColumnData::F64(values) => values.truncate(rows),
+            ColumnData::F32(values) => values.truncate(rows),
+            ColumnData::S64(values) | ColumnData::Datetime(values) => values.truncate(rows),
+            ColumnData::S32(values) => values.truncate(rows),
+            ColumnData::Boolean(values) => values.truncate(rows),
+            ColumnData::Text(values) | ColumnData::Binary(values) | ColumnData::Json(values) => {
+                values.offsets.truncate(rows + 1);
+                values.data.truncate(values.offsets.last().map_or(0, |end| *end as usize));
+            }
+        }
+        if let Some(validity) = &mut self.validity {
+            validity.truncate(rows);
+        }
+    }
+
+    pub(super) fn finish(self) -> Column {
+        Column { name: self.name.into_owned(), data: self.data, validity: self.validity }
+    }
+
+    /// Notes that the value pushed last is missing.
+    pub(super) fn mark_missing(&mut self) {
+        let before = self.data.len().saturating_sub(1);
+        self.validity.get_or_insert_with(|| vec![1; before]).push(0);
+    }
+
+    /// Appends a cell of any type but `double`; answers whether it has a value.
+    fn push_other(&mut self, scalar: Scalar<'_>) -> Result<bool, Problem> {
+        if self.spec.is_none() {
+            return self.infer(scalar);
+        }
+        let zones = if self.dataframe { Zones::Refused } else { Zones::Converted };
+        match &mut self.data {
+            ColumnData::F64(values) => values.push(scalar.float()?),
+            // A double first: numpy rounds twice as well.
+            ColumnData::F32(values) => values.push(scalar.float()? as f32),
+            ColumnData::S64(values) => values.push(scalar.integer("int64")?),
+            ColumnData::S32(values) => values.push(scalar.integer("int32")?),
+            ColumnData::Boolean(values) => return Ok(push_or_default(values, scalar.boolean()?)),
+            ColumnData::Datetime(values) => return Ok(push_or_default(values, moment(scalar, zones)?)),
+            ColumnData::Text(values) => {
+                let text = match scalar {
+                    Scalar::Text(text) => Some(text),
+                    other => other.text(&mut self.scratch),
+                };
+                if !values.push(text.unwrap_or_default().as_bytes()) {
+                    return Err(FULL.to_owned());
+                }
+                return Ok(text.is_some());
+            }
+            ColumnData::Binary(values) => return push_binary(values, scalar, self.dataframe),
+            ColumnData::Json(_) => return Err("expected JSON text".to_owned()),
+        }
+        Ok(true)
+    }
+}
+
+fn push_or_default<T: Default>(values: &mut Vec<T>, value: Option<T>) -> bool {
+    let present = value.is_some();
+    values.push(value.unwrap_or_default());
+    present
+}
+
+/// DataFrame forms carry base64, the others the bytes of the text itself, as in MLflow.
+fn push_binary(values: &mut Packed, scalar: Scalar<'_>, dataframe: bool) -> Result<bool, Problem> {
+    let text = match scalar {
+        Scalar::Text(text) => text,
+        Scalar::Null if !dataframe => "",
+        other => return Err(format!("expected a text of base64, found {}", other.kind())),
+    };
+    if !dataframe {
+        let pushed = values.push(text.as_bytes());
+        return if pushed { Ok(scalar != Scalar::Null) } else { Err(FULL.to_owned()) };
+    }
+    let outcome = if text.bytes().any(|byte| byte.is_ascii_whitespace()) {
+        // `base64.encodebytes` of Python breaks lines.
+        let text: Vec<u8> = text.bytes().filter(|byte| !byte.is_ascii_whitespace()).collect();
+        STANDARD.decode_vec(text, &mut values.data)
+    } else {
+        STANDARD.decode_vec(text, &mut values.data)
+    };
+    outcome.map_err(|error| format!("the text is not base64: {error}"))?;
+    values.offsets.push(u32::try_from(values.data.len()).map_err(|_| FULL.to_owned())?);
+    Ok(true)
+}

@@ -1,0 +1,199 @@
+//! The body of a request to `/invocations`, read into a call.
+//!
+//! Called by [`super::Mlflow`]. One pass over the body in the usual case; a body with bare `NaN` or `Infinity` is
+//! read again without them. Of top-level keys given twice the later one counts, others than MLflow's are ignored.
+
+use std::fmt;
+
+use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde_json::value::RawValue;
+
+use super::context::{Context, Form, bad_input};
+use super::forms::FormValue;
+use super::lenient::Rewritten;
+use super::params;
+use super::scalar::{Scalar, forward_scalars};
+use crate::fault::Fault;
+use crate::signature::Signature;
+use crate::values::{Call, Input};
+
+enum Failure {
+    /// The text is no JSON; it may be once bare literals are replaced.
+    Syntax(Fault),
+    Fault(Fault),
+}
+
+/// The whole body.
+#[derive(Clone, Copy)]
+struct Body<'c, 'x> {
+    context: &'x Context<'x>,
+    signature: &'c Signature,
+}
+
+/// What a body holds.
+#[derive(Default)]
+struct Parts<'de> {
+    input: Option<Input>,
+    /// The forms found, in the order of [`Form::ALL`].
+    forms: [bool; 4],
+    chat: bool,
+    params: Option<&'de RawValue>,
+}
+
+#[derive(Clone, Copy)]
+enum Key {
+    Form(Form),
+    Params,
+    /// MLflow's chat models take these; mlhost does not have them yet.
+    Chat,
+    Other,
+}
+
+struct KeySeed;
+
+/// Reads a JSON body.
+pub(super) fn decode(body: &[u8], signature: &Signature) -> Result<Call, Fault> {
+    let body = std::str::from_utf8(body).map_err(|error| {
+        let offset = error.valid_up_to();
+        bad_input(format!(
+            "Invalid input. Ensure that input is a valid JSON formatted string. Error: 'not UTF-8 at byte {offset}'"
+        ))
+    })?;
+    let fault = match read(&Context::new(body, None), signature) {
+        Ok(call) => return Ok(call),
+        Err(Failure::Fault(fault)) => return Err(fault),
+        Err(Failure::Syntax(fault)) => fault,
+    };
+    let Some(rewritten) = Rewritten::new(body) else { return Err(fault) };
+    read(&Context::new(body, Some(&rewritten)), signature).map_err(|failure| match failure {
+        Failure::Fault(fault) | Failure::Syntax(fault) => fault,
+    })
+}
+
+fn read(context: &Context<'_>, signature: &Signature) -> Result<Call, Failure> {
+    let mut deserializer = serde_json::Deserializer::from_str(context.text());
+    let outcome = Body { context, signature }
+        .deserialize(&mut deserializer)
+        .and_then(|parts| deserializer.end().map(|()| parts));
+    let parts = outcome.map_err(|error| match context.take_fault() {
+        Some(fault) => Failure::Fault(fault),
+        None => Failure::Syntax(context.syntax(context.text(), &error)),
+    })?;
+    let given = parts.params;
+    let input = parts.input().map_err(Failure::Fault)?;
+    let params = params::enforce(given.map(RawValue::get), &signature.params).map_err(Failure::Fault)?;
+    Ok(Call { input, params })
+}
+
+// === impl Parts ===
+
+impl Parts<'_> {
+    fn input(self) -> Result<Input, Fault> {
+        match (self.forms.iter().filter(|found| **found).count(), self.input) {
+            (1, Some(input)) => Ok(input),
+            (0, _) if self.chat => Err(bad_input("the chat inputs `messages` and `input` are not served")),
+            _ => {
+                let found = Form::ALL.into_iter().zip(self.forms).filter(|(_, found)| *found);
+                let found: Vec<String> = found.map(|(form, _)| format!("'{}'", form.key())).collect();
+                Err(bad_input(format!("{FIELDS} Received dictionary with input fields: [{}].", found.join(", "))))
+            }
+        }
+    }
+}
+
+const FIELDS: &str = "The input must be a JSON dictionary with exactly one of the input fields \
+                      {'dataframe_split', 'dataframe_records', 'instances', 'inputs'}.";
+
+// === impl Body ===
+
+impl Body<'_, '_> {
+    fn received<T, E: Error>(self, what: &str) -> Result<T, E> {
+        Err(self.context.refuse(bad_input(format!("Invalid input. {FIELDS} Received {what}."))))
+    }
+
+    fn scalar<T, E: Error>(self, scalar: Scalar<'_>) -> Result<T, E> {
+        self.received(scalar.kind())
+    }
+}
+
+impl<'de> DeserializeSeed<'de> for Body<'_, '_> {
+    type Value = Parts<'de>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Parts<'de>, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Body<'_, '_> {
+    type Value = Parts<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    forward_scalars!();
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Parts<'de>, A::Error> {
+        // To its end, so that what is no JSON at all is called so.
+        while seq.next_element::<IgnoredAny>()?.is_some() {}
+        self.received("a list")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Parts<'de>, A::Error> {
+        let Self { context, signature } = self;
+        let mut parts = Parts::default();
+        while let Some(key) = map.next_key_seed(KeySeed)? {
+            match key {
+                Key::Form(form) => {
+                    parts.forms[form as usize] = true;
+                    if parts.forms.iter().filter(|found| **found).count() > 1 {
+                        // Refused in the end, when all of them are known.
+                        map.next_value::<IgnoredAny>()?;
+                        continue;
+                    }
+                    context.form.set(form);
+                    parts.input = Some(map.next_value_seed(FormValue { context, signature })?);
+                }
+                Key::Params => parts.params = map.next_value()?,
+                Key::Chat => {
+                    parts.chat = true;
+                    map.next_value::<IgnoredAny>()?;
+                }
+                Key::Other => {
+                    map.next_value::<IgnoredAny>()?;
+                }
+            }
+        }
+        Ok(parts)
+    }
+}
+
+// === impl KeySeed ===
+
+impl<'de> DeserializeSeed<'de> for KeySeed {
+    type Value = Key;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Key, D::Error> {
+        deserializer.deserialize_str(self)
+    }
+}
+
+impl Visitor<'_> for KeySeed {
+    type Value = Key;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a key")
+    }
+
+    fn visit_str<E: Error>(self, key: &str) -> Result<Key, E> {
+        Ok(match key {
+            "dataframe_split" => Key::Form(Form::Split),
+            "dataframe_records" => Key::Form(Form::Records),
+            "instances" => Key::Form(Form::Instances),
+            "inputs" => Key::Form(Form::Inputs),
+            "params" => Key::Params,
+            "messages" | "input" => Key::Chat,
+            _ => Key::Other,
+        })
+    }
+}

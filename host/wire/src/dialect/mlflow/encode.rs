@@ -1,0 +1,228 @@
+//! A reply as MLflow writes it: `{"predictions": ...}` as Python's `json.dumps` spells it.
+//!
+//! Called by [`super::Mlflow`]. Replies come from guests: they are checked first, and none can make an answer much
+//! longer than its values.
+
+use serde::de::IgnoredAny;
+
+use super::python::{push_bytes, push_float, push_moment, push_signed, push_text, push_unsigned};
+use crate::dialect::Answer;
+use crate::fault::{Fault, FaultKind};
+use crate::values::{Blob, Column, ColumnData, Elements, NamedTensor, Output, Packed, Reply, Table, Tensor};
+
+/// numpy's limit.
+const MAX_RANK: usize = 64;
+/// How many empty lists an answer may hold.
+const MAX_EMPTY_LISTS: u64 = 1 << 16;
+
+/// A reply to bytes.
+pub(super) fn encode(reply: Reply) -> Result<Answer, Fault> {
+    let mut body = Vec::new();
+    match reply.output {
+        Output::Blob(blob) => return raw(blob),
+        Output::Table(table) => {
+            table.check().map_err(|error| broken(error.to_string()))?;
+            begin(&mut body, table.columns.iter().map(|column| size(&column.data) + table.rows * 16).sum());
+            push_table(&mut body, &table)?;
+        }
+        Output::Tensors(tensors) => {
+            for NamedTensor { name, tensor } in &tensors {
+                tensor.check(name).map_err(|error| broken(error.to_string()))?;
+                check_shape(name, &tensor.shape)?;
+            }
+            begin(&mut body, tensors.iter().map(|named| named.tensor.elements.len() * 16).sum());
+            push_tensors(&mut body, &tensors)?;
+        }
+        Output::Json(text) => {
+            check_json(&text).map_err(|error| broken(format!("the answer is not JSON: {error}")))?;
+            begin(&mut body, text.len());
+            body.extend_from_slice(text.trim().as_bytes());
+        }
+    }
+    body.push(b'}');
+    Ok(Answer { status: 200, content_type: Some("application/json".to_owned()), body })
+}
+
+fn begin(body: &mut Vec<u8>, size: usize) {
+    body.reserve(size + 32);
+    body.extend_from_slice(b"{\"predictions\": ");
+}
+
+/// A guest's answer that cannot be spelled. The client learns no more than that.
+#[cold]
+fn broken(detail: String) -> Fault {
+    Fault::new(FaultKind::GuestTrapped, "the model's answer is not valid").with_detail(detail)
+}
+
+fn check_json(text: &str) -> Result<(), serde_json::Error> {
+    serde_json::from_str::<IgnoredAny>(text).map(|_| ())
+}
+
+fn raw(blob: Blob) -> Result<Answer, Fault> {
+    // RFC 9110, sections 5.5 and 8.3.1: visible ASCII, a type and a subtype.
+    let visible = blob.content_type.bytes().all(|byte| matches!(byte, b' '..=b'~'));
+    let essence = blob.content_type.split(';').next().unwrap_or_default();
+    let typed = essence.split_once('/').is_some_and(|(kind, subtype)| {
+        !kind.trim().is_empty() && !subtype.trim().is_empty() && !essence.trim().contains(' ')
+    });
+    if visible && typed && blob.content_type.trim() == blob.content_type {
+        Ok(Answer { status: 200, content_type: Some(blob.content_type), body: blob.data })
+    } else {
+        Err(broken(format!("`{}` is not a media type", blob.content_type.escape_debug())))
+    }
+}
+
+/// About how many bytes the values take as text beyond their keys.
+fn size(data: &ColumnData) -> usize {
+    match data {
+        ColumnData::Text(values) | ColumnData::Json(values) => values.data.len() + values.len() * 4,
+        ColumnData::Binary(values) => values.data.len() / 2 * 3 + values.len() * 8,
+        other => other.len() * 16,
+    }
+}
+
+fn push_table(out: &mut Vec<u8>, table: &Table) -> Result<(), Fault> {
+    let keys: Vec<Vec<u8>> = table
+        .columns
+        .iter()
+        .enumerate()
+        .map(|(position, column)| {
+            let mut key = Vec::with_capacity(column.name.len() + 6);
+            key.extend_from_slice(if position == 0 { b"{" } else { b", " });
+            push_text(&mut key, &column.name);
+            key.extend_from_slice(b": ");
+            key
+        })
+        .collect();
+    out.push(b'[');
+    // Without columns there are no records: a guest's number of rows alone must not make any.
+    let rows = if keys.is_empty() { 0 } else { table.rows };
+    for row in 0..rows {
+        if row > 0 {
+            out.extend_from_slice(b", ");
+        }
+        for (key, column) in keys.iter().zip(&table.columns) {
+            out.extend_from_slice(key);
+            push_cell(out, column, row)?;
+        }
+        out.push(b'}');
+    }
+    out.push(b']');
+    Ok(())
+}
+
+fn push_cell(out: &mut Vec<u8>, column: &Column, row: usize) -> Result<(), Fault> {
+    if !column.is_valid(row) {
+        out.extend_from_slice(b"null");
+        return Ok(());
+    }
+    // The table was checked: every column has a value in this row.
+    match &column.data {
+        ColumnData::F64(values) => push_float(out, values[row]),
+        ColumnData::F32(values) => push_float(out, f64::from(values[row])),
+        ColumnData::S64(values) => push_signed(out, values[row]),
+        ColumnData::S32(values) => push_signed(out, i64::from(values[row])),
+        ColumnData::Boolean(values) => push_boolean(out, values[row]),
+        ColumnData::Datetime(values) => push_moment(out, values[row]),
+        ColumnData::Text(values) => push_text(out, text(values, row)),
+        ColumnData::Binary(values) => push_bytes(out, values.get(row).unwrap_or_default()),
+        ColumnData::Json(values) => {
+            let text = text(values, row);
+            check_json(text).map_err(|error| {
+                broken(format!("column `{}`, row {row} is not JSON: {error}", column.name))
+            })?;
+            out.extend_from_slice(text.trim().as_bytes());
+        }
+    }
+    Ok(())
+}
+
+fn push_boolean(out: &mut Vec<u8>, value: u8) {
+    out.extend_from_slice(if value == 0 { b"false" } else { b"true" });
+}
+
+/// A text that was checked to be UTF-8.
+fn text(values: &Packed, index: usize) -> &str {
+    values.get(index).and_then(|text| std::str::from_utf8(text).ok()).unwrap_or_default()
+}
+
+fn push_tensors(out: &mut Vec<u8>, tensors: &[NamedTensor]) -> Result<(), Fault> {
+    if let [NamedTensor { name, tensor }] = tensors
+        && name.is_empty()
+    {
+        push_tensor(out, tensor);
+        return Ok(());
+    }
+    out.push(b'{');
+    for (position, NamedTensor { name, tensor }) in tensors.iter().enumerate() {
+        if name.is_empty() {
+            return Err(broken("one of several tensors has no name".to_owned()));
+        }
+        if position > 0 {
+            out.extend_from_slice(b", ");
+        }
+        push_text(out, name);
+        out.extend_from_slice(b": ");
+        push_tensor(out, tensor);
+    }
+    out.push(b'}');
+    Ok(())
+}
+
+/// Refuses shapes whose brackets alone would make a huge answer.
+fn check_shape(name: &str, shape: &[u32]) -> Result<(), Fault> {
+    if shape.len() > MAX_RANK {
+        return Err(broken(format!("tensor `{name}` has {} axes, more than {MAX_RANK}", shape.len())));
+    }
+    let outer = shape.iter().take_while(|size| **size != 0);
+    let lists = outer.fold(1u64, |product, size| product.saturating_mul(u64::from(*size)));
+    if shape.contains(&0) && lists > MAX_EMPTY_LISTS {
+        return Err(broken(format!("tensor `{name}` of shape {shape:?} is {lists} empty lists")));
+    }
+    Ok(())
+}
+
+fn push_tensor(out: &mut Vec<u8>, tensor: &Tensor) {
+    let mut next = 0;
+    push_axis(out, tensor, 0, &mut next);
+}
+
+/// Writes the lists from axis `axis` on; `next` is the element to come. Recursion is bounded by [`MAX_RANK`].
+fn push_axis(out: &mut Vec<u8>, tensor: &Tensor, axis: usize, next: &mut usize) {
+    let Some(size) = tensor.shape.get(axis) else {
+        push_element(out, &tensor.elements, *next);
+        *next += 1;
+        return;
+    };
+    out.push(b'[');
+    for position in 0..*size {
+        if position > 0 {
+            out.extend_from_slice(b", ");
+        }
+        push_axis(out, tensor, axis + 1, next);
+    }
+    out.push(b']');
+}
+
+/// The tensor was checked: it has as many elements as its shape asks for.
+fn push_element(out: &mut Vec<u8>, elements: &Elements, index: usize) {
+    match elements {
+        Elements::Boolean(values) => push_boolean(out, values[index]),
+        Elements::Bf16(values) => push_float(out, half::bf16::from_bits(values[index]).to_f64()),
+        Elements::F16(values) => push_float(out, half::f16::from_bits(values[index]).to_f64()),
+        Elements::F32(values) => push_float(out, f64::from(values[index])),
+        Elements::F64(values) => push_float(out, values[index]),
+        Elements::S8(values) => push_signed(out, i64::from(values[index])),
+        Elements::S16(values) => push_signed(out, i64::from(values[index])),
+        Elements::S32(values) => push_signed(out, i64::from(values[index])),
+        Elements::S64(values) => push_signed(out, values[index]),
+        Elements::U8(values) => push_unsigned(out, u64::from(values[index])),
+        Elements::U16(values) => push_unsigned(out, u64::from(values[index])),
+        Elements::U32(values) => push_unsigned(out, u64::from(values[index])),
+        Elements::U64(values) => push_unsigned(out, values[index]),
+        Elements::Text(values) => push_text(out, text(values, index)),
+    }
+}
+
+#[cfg(test)]
+mod tests;
