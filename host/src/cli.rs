@@ -29,7 +29,7 @@ struct Defect(String);
 pub fn main() -> ExitCode {
     let args = Args::parse();
     let outcome = match args.command {
-        Command::Serve(args) => serve::run(*args),
+        Command::Serve(args) => serve::run(&args),
         Command::Build(args) => build::run(args),
         Command::Inspect(args) => inspect::run(&args),
         Command::FetchRuntime => fetch_runtime::run(),

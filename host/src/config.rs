@@ -117,7 +117,8 @@ impl ServerConfig {
     pub fn from_environment(environment: Environment<'_>) -> Result<Self, ConfigError> {
         let mut config = Self::default();
         if let Some((name, value)) = first(environment, &["MLHOST_HOST", "MLFLOW_HOST"]) {
-            config.host = parse_host(&value).map_err(|reason| ConfigError::Variable { name, value, reason })?;
+            config.host =
+                parse_host(&value).map_err(|reason| ConfigError::Variable { name, value, reason })?;
         }
         if let Some((name, value)) = first(environment, &["MLHOST_PORT", "MLFLOW_PORT"]) {
             config.port = value.parse().map_err(|_| {
@@ -147,7 +148,13 @@ impl LimitsAllowed {
         let within = |what, asked: Option<u64>, most: u64, default: usize| {
             let wanted = asked.or(Some(most).filter(|_| self.has(what))).unwrap_or(default as u64);
             if wanted > most {
-                tracing::warn!(model, what, asked = wanted, allowed = most, "the bundle asks for more than it gets");
+                tracing::warn!(
+                    model,
+                    what,
+                    asked = wanted,
+                    allowed = most,
+                    "the bundle asks for more than it gets"
+                );
             }
             usize::try_from(wanted.min(most)).unwrap_or(usize::MAX)
         };

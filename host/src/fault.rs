@@ -39,7 +39,7 @@ fn of_sandbox(error: SandboxError) -> Fault {
         }
         SandboxError::Deadline => deadline(),
         SandboxError::Overloaded(_) => overloaded().with_detail(detail),
-        SandboxError::Graph(error) => of_graph(error),
+        SandboxError::Graph(error) => of_graph(&error),
         // Found out before the server listens; a request cannot meet them.
         SandboxError::Engine(_)
         | SandboxError::Compile(_)
@@ -51,7 +51,7 @@ fn of_sandbox(error: SandboxError) -> Fault {
 }
 
 /// A graph's error that ended a guest's call: the caller did not choose these inputs, the guest did.
-fn of_graph(error: NnError) -> Fault {
+fn of_graph(error: &NnError) -> Fault {
     let detail = error.to_string();
     match error {
         NnError::QueueFull => overloaded(),
@@ -95,7 +95,7 @@ fn of_passthrough(error: PassthroughError) -> Fault {
                 | NnError::Stopped
                 | NnError::RuntimeLoad { .. }
                 | NnError::RuntimeNotLoaded
-                | NnError::Load { .. } => of_graph(error),
+                | NnError::Load { .. } => of_graph(&error),
             }
         }
     }

@@ -81,9 +81,10 @@ impl Passthrough {
         inputs
             .iter()
             .map(|port| {
-                let column = table.columns.iter().find(|column| column.name == port.name).ok_or_else(|| {
-                    PassthroughError::Input(format!("the graph's input `{}` has no column", port.name))
-                })?;
+                let column =
+                    table.columns.iter().find(|column| column.name == port.name).ok_or_else(|| {
+                        PassthroughError::Input(format!("the graph's input `{}` has no column", port.name))
+                    })?;
                 stack(port, &[column], table.rows)
             })
             .collect()
@@ -124,28 +125,32 @@ fn stack(port: &Port, columns: &[&Column], rows: usize) -> Result<NamedTensor, P
     };
     let shape = shape
         .into_iter()
-        .map(|size| u32::try_from(size).map_err(|_| PassthroughError::Input("the table is too long".to_owned())))
+        .map(|size| {
+            u32::try_from(size).map_err(|_| PassthroughError::Input("the table is too long".to_owned()))
+        })
         .collect::<Result<_, _>>()?;
     for column in columns {
         refuse_missing(column, port.element_type, rows)?;
     }
     let data: Vec<&ColumnData> = columns.iter().map(|column| &column.data).collect();
-    let elements = cast::interleave(&data, rows, port.element_type).map_err(|cast::Misfit { column, row }| {
-        let column = &columns[column];
-        PassthroughError::Input(format!(
-            "row {row} of column `{}` ({}) cannot be cast to {} for the graph's input `{}`",
-            column.name,
-            cast::column_type(&column.data),
-            port.element_type,
-            port.name
-        ))
-    })?;
+    let elements =
+        cast::interleave(&data, rows, port.element_type).map_err(|cast::Misfit { column, row }| {
+            let column = &columns[column];
+            PassthroughError::Input(format!(
+                "row {row} of column `{}` ({}) cannot be cast to {} for the graph's input `{}`",
+                column.name,
+                cast::column_type(&column.data),
+                port.element_type,
+                port.name
+            ))
+        })?;
     Ok(NamedTensor { name: port.name.clone(), tensor: Tensor { shape, elements } })
 }
 
 /// A missing number is NaN to a graph of floats, and nothing at all to any other.
 fn refuse_missing(column: &Column, element_type: ElementType, rows: usize) -> Result<(), PassthroughError> {
-    let float = matches!(element_type, ElementType::F16 | ElementType::Bf16 | ElementType::F32 | ElementType::F64);
+    let float =
+        matches!(element_type, ElementType::F16 | ElementType::Bf16 | ElementType::F32 | ElementType::F64);
     if float && matches!(column.data, ColumnData::F64(_) | ColumnData::F32(_)) {
         return Ok(());
     }

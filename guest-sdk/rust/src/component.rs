@@ -25,10 +25,7 @@ pub fn load_context<M: Predictor>(
     context: types::Context,
 ) -> Result<(), types::Failure> {
     install_panic_hook();
-    let context = Context {
-        model_config: context.model_config,
-        artifacts: context.artifacts,
-    };
+    let context = Context { model_config: context.model_config, artifacts: context.artifacts };
     let loaded = M::load_context(&context).map_err(lower::failure)?;
     model
         .with(|cell| cell.set(loaded))
@@ -43,9 +40,7 @@ pub fn predict<M: Predictor>(
     params: Vec<types::Param>,
 ) -> Result<types::Output, types::Failure> {
     model.with(|cell| {
-        let loaded = cell
-            .get()
-            .ok_or_else(|| Error::failed("`predict` was called before `load-context`"));
+        let loaded = cell.get().ok_or_else(|| Error::failed("`predict` was called before `load-context`"));
         let answer = loaded.and_then(|loaded| loaded.predict(lift::input(input), lift::params(params)));
         answer.map(lower::output).map_err(lower::failure)
     })
@@ -90,28 +85,19 @@ pub(crate) fn graph_names() -> Vec<String> {
 pub(crate) fn describe(graph: &str) -> Result<GraphInfo, GraphError> {
     let ports = |ports: Vec<graphs::Port>| ports.into_iter().map(port).collect();
     let info = graphs::describe(graph).map_err(graph_error)?;
-    Ok(GraphInfo {
-        inputs: ports(info.inputs),
-        outputs: ports(info.outputs),
-    })
+    Ok(GraphInfo { inputs: ports(info.inputs), outputs: ports(info.outputs) })
 }
 
 pub(crate) fn compute(graph: &str, inputs: Tensors, outputs: &[&str]) -> Result<Tensors, GraphError> {
     let wanted: Vec<String> = outputs.iter().map(|name| (*name).to_owned()).collect();
-    graphs::compute(graph, &lower::tensors(inputs), &wanted)
-        .map(lift::tensors)
-        .map_err(graph_error)
+    graphs::compute(graph, &lower::tensors(inputs), &wanted).map(lift::tensors).map_err(graph_error)
 }
 
 fn port(port: graphs::Port) -> Port {
     Port {
         name: port.name,
         element_type: lift::element_type(port.element_type),
-        shape: port
-            .shape
-            .into_iter()
-            .map(|size| size.map(|size| size as usize))
-            .collect(),
+        shape: port.shape.into_iter().map(|size| size.map(|size| size as usize)).collect(),
     }
 }
 
@@ -122,10 +108,7 @@ fn graph_error(error: graphs::Error) -> GraphError {
         graphs::ErrorCode::TooLarge => GraphErrorCode::TooLarge,
         graphs::ErrorCode::RuntimeError => GraphErrorCode::RuntimeError,
     };
-    GraphError {
-        code,
-        message: error.message,
-    }
+    GraphError { code, message: error.message }
 }
 
 // === impl PortableGraph ===
@@ -142,10 +125,7 @@ impl PortableGraph {
             .collect::<Result<Vec<_>, _>>()?;
         let context = self.0.init_execution_context().map_err(portable_error)?;
         let outputs = context.compute(inputs).map_err(portable_error)?;
-        outputs
-            .into_iter()
-            .map(|(name, tensor)| Ok((name, lift::portable(&tensor)?)))
-            .collect()
+        outputs.into_iter().map(|(name, tensor)| Ok((name, lift::portable(&tensor)?))).collect()
     }
 }
 
@@ -160,10 +140,7 @@ fn portable_error(error: wasi::errors::Error) -> GraphError {
         ErrorCode::UnsupportedOperation => GraphErrorCode::Unsupported,
         ErrorCode::Security | ErrorCode::Unknown => GraphErrorCode::Unknown,
     };
-    GraphError {
-        code,
-        message: error.data(),
-    }
+    GraphError { code, message: error.data() }
 }
 
 /// A tensor of `wasi:nn`, read by `wasi_nn`'s own decoder.

@@ -66,11 +66,7 @@ mod tests {
             "{missing}"
         );
         assert!(
-            context
-                .artifact_text("bytes")
-                .unwrap_err()
-                .message()
-                .starts_with("artifact `bytes` is not text")
+            context.artifact_text("bytes").unwrap_err().message().starts_with("artifact `bytes` is not text")
         );
     }
 }

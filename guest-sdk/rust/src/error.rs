@@ -35,29 +35,15 @@ pub struct Error {
 impl Error {
     /// The caller's input is at fault: the caller sees `message`, with status 400.
     #[must_use]
-    #[expect(
-        clippy::needless_pass_by_value,
-        reason = "so that it can be handed to `map_err`"
-    )]
     pub fn rejected(message: impl fmt::Display) -> Self {
-        Self {
-            rejected: true,
-            message: message.to_string(),
-        }
+        Self { rejected: true, message: message.to_string() }
     }
 
     /// This code or its graph is at fault: `message` goes to the log, the caller sees a reference, with status
     /// 500.
     #[must_use]
-    #[expect(
-        clippy::needless_pass_by_value,
-        reason = "so that it can be handed to `map_err`"
-    )]
     pub fn failed(message: impl fmt::Display) -> Self {
-        Self {
-            rejected: false,
-            message: message.to_string(),
-        }
+        Self { rejected: false, message: message.to_string() }
     }
 
     /// Whether the caller is at fault.

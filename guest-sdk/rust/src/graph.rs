@@ -135,17 +135,9 @@ mod tests {
     use super::*;
     use crate::{Error, testing};
 
-    #[expect(
-        clippy::needless_pass_by_value,
-        reason = "the signature of a registered graph"
-    )]
+    #[expect(clippy::needless_pass_by_value, reason = "the signature of a registered graph")]
     fn double(inputs: Tensors) -> Result<Tensors, Error> {
-        let values: Vec<f32> = inputs
-            .get("x")?
-            .as_f32()?
-            .iter()
-            .map(|value| value * 2.0)
-            .collect();
+        let values: Vec<f32> = inputs.get("x")?.as_f32()?.iter().map(|value| value * 2.0).collect();
         Ok(Tensors::from([
             ("y", Tensor::f32([values.len()], values)?),
             ("name", Tensor::text([1], ["doubled"])?),
@@ -172,13 +164,9 @@ mod tests {
     #[test]
     fn a_graphs_error_is_a_failure_of_the_guest() {
         testing::graph("double", double);
-        let missing = Graph::named("nowhere")
-            .compute([("x", Tensor::f32([], [1.0]).unwrap())])
-            .unwrap_err();
+        let missing = Graph::named("nowhere").compute([("x", Tensor::f32([], [1.0]).unwrap())]).unwrap_err();
         assert_eq!(missing.code, GraphErrorCode::NotFound);
-        let failing = Graph::named("double")
-            .compute([("z", Tensor::f32([], [1.0]).unwrap())])
-            .unwrap_err();
+        let failing = Graph::named("double").compute([("z", Tensor::f32([], [1.0]).unwrap())]).unwrap_err();
         assert_eq!(failing.code, GraphErrorCode::RuntimeError);
         let error = Error::from(failing);
         assert!(!error.is_rejected());
@@ -187,20 +175,10 @@ mod tests {
 
     #[test]
     fn a_graph_is_described_when_the_test_says_how_it_looks() {
-        let port = Port {
-            name: "x".into(),
-            element_type: ElementType::F32,
-            shape: vec![None, Some(4)],
-        };
-        let info = GraphInfo {
-            inputs: vec![port],
-            outputs: vec![],
-        };
+        let port = Port { name: "x".into(), element_type: ElementType::F32, shape: vec![None, Some(4)] };
+        let info = GraphInfo { inputs: vec![port], outputs: vec![] };
         testing::graph_info("described", info.clone());
         assert_eq!(Graph::named("described").describe(), Ok(info));
-        assert_eq!(
-            Graph::named("nowhere").describe().unwrap_err().code,
-            GraphErrorCode::NotFound
-        );
+        assert_eq!(Graph::named("nowhere").describe().unwrap_err().code, GraphErrorCode::NotFound);
     }
 }

@@ -25,10 +25,6 @@ pub enum Level {
 }
 
 /// Writes one line; the macros of this module are shorter.
-#[expect(
-    clippy::needless_pass_by_value,
-    reason = "so that `format_args!` can be handed over"
-)]
 pub fn write(level: Level, message: impl fmt::Display) {
     imports::log(level, &message.to_string());
 }
@@ -89,10 +85,7 @@ mod tests {
             (Level::Warn, "d"),
             (Level::Error, "e"),
         ];
-        assert_eq!(
-            testing::take_log(),
-            expected.map(|(level, line)| (level, line.to_owned()))
-        );
+        assert_eq!(testing::take_log(), expected.map(|(level, line)| (level, line.to_owned())));
         assert_eq!(testing::take_log(), []);
     }
 }

@@ -16,10 +16,7 @@ impl Packed {
     /// An empty list.
     #[must_use]
     pub fn new() -> Self {
-        Self {
-            offsets: vec![0],
-            data: Vec::new(),
-        }
+        Self { offsets: vec![0], data: Vec::new() }
     }
 
     /// How many values there are.
@@ -89,10 +86,7 @@ mod tests {
     #[test]
     fn what_was_pushed_comes_back() {
         let packed: Packed = ["", "ä", "xyz"].iter().collect();
-        assert_eq!(
-            packed.iter().collect::<Vec<_>>(),
-            ["".as_bytes(), "ä".as_bytes(), b"xyz"]
-        );
+        assert_eq!(packed.iter().collect::<Vec<_>>(), ["".as_bytes(), "ä".as_bytes(), b"xyz"]);
         assert_eq!(packed.text(1), Some("ä"));
         assert_eq!(packed.get(3), None);
         assert!(Packed::default().is_empty());
@@ -100,29 +94,12 @@ mod tests {
 
     #[test]
     fn broken_offsets_read_as_missing_and_do_not_panic() {
-        let packed = Packed {
-            offsets: vec![0, 2, 1, 9],
-            data: b"ab".to_vec(),
-        };
+        let packed = Packed { offsets: vec![0, 2, 1, 9], data: b"ab".to_vec() };
         assert_eq!(packed.get(0), Some(b"ab".as_slice()));
         assert_eq!(packed.get(1), None);
         assert_eq!(packed.get(2), None);
         assert_eq!(packed.iter().len(), 3);
-        assert_eq!(
-            Packed {
-                offsets: vec![],
-                data: vec![]
-            }
-            .len(),
-            0
-        );
-        assert_eq!(
-            Packed {
-                offsets: vec![0, 1],
-                data: vec![0xff]
-            }
-            .text(0),
-            None
-        );
+        assert_eq!(Packed { offsets: vec![], data: vec![] }.len(), 0);
+        assert_eq!(Packed { offsets: vec![0, 1], data: vec![0xff] }.text(0), None);
     }
 }

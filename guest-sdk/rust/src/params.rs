@@ -59,10 +59,7 @@ impl Params {
     /// The parameter `name` as it came.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&Value> {
-        self.0
-            .iter()
-            .find(|(known, _)| known == name)
-            .map(|(_, value)| value)
+        self.0.iter().find(|(known, _)| known == name).map(|(_, value)| value)
     }
 
     /// Names and values, in the order of the call.
@@ -76,13 +73,13 @@ impl Params {
     ///
     /// Rejected, when it has another type.
     pub fn boolean(&self, name: &str) -> Result<Option<bool>, Error> {
-        self.typed(name, "boolean", |value| {
-            if let Value::Boolean(found) = value {
-                Some(*found)
-            } else {
-                None
-            }
-        })
+        self.typed(
+            name,
+            "boolean",
+            |value| {
+                if let Value::Boolean(found) = value { Some(*found) } else { None }
+            },
+        )
     }
 
     /// The whole number `name`.
@@ -91,13 +88,13 @@ impl Params {
     ///
     /// Rejected, when it has another type.
     pub fn integer(&self, name: &str) -> Result<Option<i64>, Error> {
-        self.typed(name, "integer", |value| {
-            if let Value::Integer(found) = value {
-                Some(*found)
-            } else {
-                None
-            }
-        })
+        self.typed(
+            name,
+            "integer",
+            |value| {
+                if let Value::Integer(found) = value { Some(*found) } else { None }
+            },
+        )
     }
 
     /// The number `name`; a whole number counts as one, rounded to 53 bits.
@@ -119,13 +116,13 @@ impl Params {
     ///
     /// Rejected, when it has another type.
     pub fn text(&self, name: &str) -> Result<Option<&str>, Error> {
-        self.typed(name, "text", |value| {
-            if let Value::Text(found) = value {
-                Some(found.as_str())
-            } else {
-                None
-            }
-        })
+        self.typed(
+            name,
+            "text",
+            |value| {
+                if let Value::Text(found) = value { Some(found.as_str()) } else { None }
+            },
+        )
     }
 
     /// The list or object `name`, as JSON text.
@@ -134,13 +131,13 @@ impl Params {
     ///
     /// Rejected, when it has another type.
     pub fn json(&self, name: &str) -> Result<Option<&str>, Error> {
-        self.typed(name, "JSON", |value| {
-            if let Value::Json(found) = value {
-                Some(found.as_str())
-            } else {
-                None
-            }
-        })
+        self.typed(
+            name,
+            "JSON",
+            |value| {
+                if let Value::Json(found) = value { Some(found.as_str()) } else { None }
+            },
+        )
     }
 
     fn typed<'a, T>(
@@ -164,12 +161,7 @@ impl Params {
 
 impl<S: Into<String>> FromIterator<(S, Value)> for Params {
     fn from_iter<I: IntoIterator<Item = (S, Value)>>(params: I) -> Self {
-        Self(
-            params
-                .into_iter()
-                .map(|(name, value)| (name.into(), value))
-                .collect(),
-        )
+        Self(params.into_iter().map(|(name, value)| (name.into(), value)).collect())
     }
 }
 
@@ -226,22 +218,10 @@ mod tests {
                 params.boolean("integer").unwrap_err(),
                 "parameter `integer` must be of type boolean, not integer",
             ),
-            (
-                params.integer("number").unwrap_err(),
-                "parameter `number` must be of type integer, not number",
-            ),
-            (
-                params.number("text").unwrap_err(),
-                "parameter `text` must be of type number, not text",
-            ),
-            (
-                params.text("json").unwrap_err(),
-                "parameter `json` must be of type text, not JSON",
-            ),
-            (
-                params.json("boolean").unwrap_err(),
-                "parameter `boolean` must be of type JSON, not boolean",
-            ),
+            (params.integer("number").unwrap_err(), "parameter `number` must be of type integer, not number"),
+            (params.number("text").unwrap_err(), "parameter `text` must be of type number, not text"),
+            (params.text("json").unwrap_err(), "parameter `json` must be of type text, not JSON"),
+            (params.json("boolean").unwrap_err(), "parameter `boolean` must be of type JSON, not boolean"),
         ];
         for (error, message) in errors {
             assert_eq!(error, Error::rejected(message));

@@ -110,11 +110,7 @@ impl Table {
                 let _ = write!(message, "{separator} `{}`", column.name);
                 separator = ",";
             }
-            message.push_str(if self.columns.is_empty() {
-                " no columns"
-            } else {
-                ""
-            });
+            message.push_str(if self.columns.is_empty() { " no columns" } else { "" });
             Error::rejected(message)
         })
     }
@@ -126,11 +122,7 @@ impl Table {
     /// Rejected, when the column is missing or of another type; the same for the other accessors.
     pub fn f64(&self, name: &str) -> Result<&[f64], Error> {
         let column = self.column(name)?;
-        if let ColumnData::F64(values) = &column.data {
-            Ok(values)
-        } else {
-            Err(column.mistyped("double"))
-        }
+        if let ColumnData::F64(values) = &column.data { Ok(values) } else { Err(column.mistyped("double")) }
     }
 
     /// The values of a `float` column; a missing one is NaN.
@@ -140,11 +132,7 @@ impl Table {
     /// Rejected, when the column is missing or of another type.
     pub fn f32(&self, name: &str) -> Result<&[f32], Error> {
         let column = self.column(name)?;
-        if let ColumnData::F32(values) = &column.data {
-            Ok(values)
-        } else {
-            Err(column.mistyped("float"))
-        }
+        if let ColumnData::F32(values) = &column.data { Ok(values) } else { Err(column.mistyped("float")) }
     }
 
     /// The values of a `long` column; a missing one is 0.
@@ -154,11 +142,7 @@ impl Table {
     /// Rejected, when the column is missing or of another type.
     pub fn s64(&self, name: &str) -> Result<&[i64], Error> {
         let column = self.column(name)?;
-        if let ColumnData::S64(values) = &column.data {
-            Ok(values)
-        } else {
-            Err(column.mistyped("long"))
-        }
+        if let ColumnData::S64(values) = &column.data { Ok(values) } else { Err(column.mistyped("long")) }
     }
 
     /// The values of an `integer` column; a missing one is 0.
@@ -168,11 +152,7 @@ impl Table {
     /// Rejected, when the column is missing or of another type.
     pub fn s32(&self, name: &str) -> Result<&[i32], Error> {
         let column = self.column(name)?;
-        if let ColumnData::S32(values) = &column.data {
-            Ok(values)
-        } else {
-            Err(column.mistyped("integer"))
-        }
+        if let ColumnData::S32(values) = &column.data { Ok(values) } else { Err(column.mistyped("integer")) }
     }
 
     /// The values of a `datetime` column, in nanoseconds since 1970-01-01T00:00:00Z; a missing one is 0.
@@ -197,10 +177,7 @@ impl Table {
     pub fn boolean(&self, name: &str) -> Result<Booleans<'_>, Error> {
         let column = self.column(name)?;
         if let ColumnData::Boolean(values) = &column.data {
-            Ok(Booleans {
-                values,
-                validity: column.validity.as_deref(),
-            })
+            Ok(Booleans { values, validity: column.validity.as_deref() })
         } else {
             Err(column.mistyped("boolean"))
         }
@@ -214,10 +191,7 @@ impl Table {
     pub fn text(&self, name: &str) -> Result<Texts<'_>, Error> {
         let column = self.column(name)?;
         if let ColumnData::Text(values) = &column.data {
-            Ok(Texts {
-                values,
-                validity: column.validity.as_deref(),
-            })
+            Ok(Texts { values, validity: column.validity.as_deref() })
         } else {
             Err(column.mistyped("string"))
         }
@@ -231,10 +205,7 @@ impl Table {
     pub fn json(&self, name: &str) -> Result<Texts<'_>, Error> {
         let column = self.column(name)?;
         if let ColumnData::Json(values) = &column.data {
-            Ok(Texts {
-                values,
-                validity: column.validity.as_deref(),
-            })
+            Ok(Texts { values, validity: column.validity.as_deref() })
         } else {
             Err(column.mistyped("JSON"))
         }
@@ -248,10 +219,7 @@ impl Table {
     pub fn binary(&self, name: &str) -> Result<Bytes<'_>, Error> {
         let column = self.column(name)?;
         if let ColumnData::Binary(values) = &column.data {
-            Ok(Bytes {
-                values,
-                validity: column.validity.as_deref(),
-            })
+            Ok(Bytes { values, validity: column.validity.as_deref() })
         } else {
             Err(column.mistyped("binary"))
         }

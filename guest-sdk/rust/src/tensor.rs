@@ -162,10 +162,7 @@ impl Tensor {
         let Elements::Text(packed) = &self.elements else {
             return Err(self.mistyped(ElementType::Text));
         };
-        packed
-            .iter()
-            .map(|text| std::str::from_utf8(text).map_err(Error::from))
-            .collect()
+        packed.iter().map(|text| std::str::from_utf8(text).map_err(Error::from)).collect()
     }
 
     /// A tensor of any type.
@@ -179,20 +176,13 @@ impl Tensor {
         let expected = if shape.contains(&0) {
             Some(0)
         } else {
-            shape
-                .iter()
-                .try_fold(1usize, |product, size| product.checked_mul(*size))
+            shape.iter().try_fold(1usize, |product, size| product.checked_mul(*size))
         };
         let found = elements.len();
         if expected == Some(found) && shape.iter().all(|size| u32::try_from(*size).is_ok()) {
-            Ok(Self {
-                shape: shape.to_vec(),
-                elements,
-            })
+            Ok(Self { shape: shape.to_vec(), elements })
         } else {
-            Err(Error::failed(format_args!(
-                "{found} elements do not fill a tensor of shape {shape:?}"
-            )))
+            Err(Error::failed(format_args!("{found} elements do not fill a tensor of shape {shape:?}")))
         }
     }
 
@@ -215,10 +205,7 @@ impl Tensor {
     }
 
     fn mistyped(&self, wanted: ElementType) -> Error {
-        Error::failed(format_args!(
-            "the tensor is of type {}, not {wanted}",
-            self.element_type()
-        ))
+        Error::failed(format_args!("the tensor is of type {}, not {wanted}", self.element_type()))
     }
 }
 

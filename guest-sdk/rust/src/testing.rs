@@ -64,10 +64,7 @@ pub fn artifact(name: impl Into<String>, content: impl Into<Vec<u8>>) {
 #[must_use]
 pub fn context(model_config: &str) -> Context {
     let artifacts = with(|host| host.artifacts.keys().cloned().collect());
-    Context {
-        model_config: model_config.to_owned(),
-        artifacts,
-    }
+    Context { model_config: model_config.to_owned(), artifacts }
 }
 
 /// The lines logged on this thread since the last call.
@@ -91,10 +88,7 @@ pub(crate) mod imports {
         with(|host| {
             host.artifacts.get(name).cloned().ok_or_else(|| {
                 let known: Vec<String> = host.artifacts.keys().map(|name| format!("`{name}`")).collect();
-                format!(
-                    "there is no artifact `{name}`, the test registered [{}]",
-                    known.join(", ")
-                )
+                format!("there is no artifact `{name}`, the test registered [{}]", known.join(", "))
             })
         })
     }
@@ -125,10 +119,7 @@ pub(crate) mod imports {
 
     fn not_found(what: &str, name: &str) -> GraphError {
         let message = format!("the test registered no {what} `{name}`");
-        GraphError {
-            code: GraphErrorCode::NotFound,
-            message,
-        }
+        GraphError { code: GraphErrorCode::NotFound, message }
     }
 
     pub(crate) struct PortableGraph(String);
@@ -138,11 +129,7 @@ pub(crate) mod imports {
     impl PortableGraph {
         pub(crate) fn load_by_name(name: &str) -> Result<Self, GraphError> {
             let known = with(|host| host.graphs.contains_key(name));
-            if known {
-                Ok(Self(name.to_owned()))
-            } else {
-                Err(not_found("graph", name))
-            }
+            if known { Ok(Self(name.to_owned())) } else { Err(not_found("graph", name)) }
         }
 
         pub(crate) fn compute(&self, inputs: Tensors) -> Result<Tensors, GraphError> {
@@ -157,9 +144,6 @@ pub(crate) mod imports {
             let dimensions: Vec<u32> = tensor.shape().iter().map(|size| *size as u32).collect();
             decode(&dimensions, element_type, data)
         };
-        tensors
-            .into_iter()
-            .map(|(name, tensor)| Ok((name, pass(&tensor)?)))
-            .collect()
+        tensors.into_iter().map(|(name, tensor)| Ok((name, pass(&tensor)?))).collect()
     }
 }

@@ -47,11 +47,7 @@ impl Input {
     ///
     /// Rejected, when the input is something else.
     pub fn into_table(self) -> Result<Table, Error> {
-        if let Self::Table(table) = self {
-            Ok(table)
-        } else {
-            Err(self.instead_of("a table"))
-        }
+        if let Self::Table(table) = self { Ok(table) } else { Err(self.instead_of("a table")) }
     }
 
     /// The tensors.
@@ -60,11 +56,7 @@ impl Input {
     ///
     /// Rejected, when the input is something else.
     pub fn into_tensors(self) -> Result<Tensors, Error> {
-        if let Self::Tensors(tensors) = self {
-            Ok(tensors)
-        } else {
-            Err(self.instead_of("tensors"))
-        }
+        if let Self::Tensors(tensors) = self { Ok(tensors) } else { Err(self.instead_of("tensors")) }
     }
 
     /// The raw bytes with their media type.
@@ -73,11 +65,7 @@ impl Input {
     ///
     /// Rejected, when the input is something else.
     pub fn into_blob(self) -> Result<Blob, Error> {
-        if let Self::Blob(blob) = self {
-            Ok(blob)
-        } else {
-            Err(self.instead_of("raw bytes"))
-        }
+        if let Self::Blob(blob) = self { Ok(blob) } else { Err(self.instead_of("raw bytes")) }
     }
 
     fn instead_of(&self, wanted: &str) -> Error {
@@ -122,10 +110,7 @@ mod tests {
 
     #[test]
     fn an_input_of_another_form_is_rejected_with_both_forms_named() {
-        let blob = Blob {
-            content_type: "text/plain".into(),
-            data: vec![1],
-        };
+        let blob = Blob { content_type: "text/plain".into(), data: vec![1] };
         let inputs = [
             (Input::Table(Table::default()), "a table"),
             (Input::Tensors(Tensors::default()), "tensors"),

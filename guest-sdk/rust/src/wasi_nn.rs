@@ -72,11 +72,7 @@ pub(crate) fn decode(
     data: Vec<u8>,
 ) -> Result<Tensor, GraphError> {
     fn values<T, const N: usize>(data: &[u8], from_bytes: impl Fn([u8; N]) -> T) -> Vec<T> {
-        data.as_chunks()
-            .0
-            .iter()
-            .map(|bytes| from_bytes(*bytes))
-            .collect()
+        data.as_chunks().0.iter().map(|bytes| from_bytes(*bytes)).collect()
     }
     let elements = match element_type {
         PortableType::F16 => Elements::F16(values(&data, u16::from_le_bytes)),

@@ -97,34 +97,23 @@ impl Bundle {
         let path = model_file(&directory)?;
         let file = ModelFile::parse(&directory::read(&path, MODEL_FILE_BYTES)?, &path)?;
         let signature = signature(&file, &path)?;
-        let Flavors {
-            names,
-            mlhost,
-            onnx,
-            python_function,
-        } = file.flavors;
+        let Flavors { names, mlhost, onnx, python_function } = file.flavors;
         if mlhost.is_none() && onnx.is_none() {
             return Err(BundleError::UnservableFlavors { path, found: names });
         }
         let mlhost = mlhost.unwrap_or_default();
         let python_function = python_function.unwrap_or_default();
 
-        let component = mlhost
-            .component
-            .as_deref()
-            .map(|file| directory.file("the component", file))
-            .transpose()?;
+        let component =
+            mlhost.component.as_deref().map(|file| directory.file("the component", file)).transpose()?;
         let graphs = graphs(&directory, &mlhost, onnx.and_then(|flavor| flavor.data))?;
         if component.is_none() {
             servable_alone(&graphs, &path)?;
         }
         let (artifacts, notes) =
             artifacts(&directory, &mlhost, python_function.artifacts.unwrap_or_default())?;
-        let mut raw_media_types: Vec<String> = mlhost
-            .accepts
-            .into_iter()
-            .map(|media_type| media_type.0)
-            .collect();
+        let mut raw_media_types: Vec<String> =
+            mlhost.accepts.into_iter().map(|media_type| media_type.0).collect();
         raw_media_types.sort();
         raw_media_types.dedup();
 
@@ -134,10 +123,7 @@ impl Bundle {
             component,
             graphs,
             artifacts,
-            interface: Interface {
-                signature,
-                raw_media_types,
-            },
+            interface: Interface { signature, raw_media_types },
             model_config: serde_json::Value::Object(python_function.config.unwrap_or_default()).to_string(),
             grants: mlhost.grants,
             limits: mlhost.limits.into(),
@@ -152,10 +138,7 @@ impl Bundle {
     ///
     /// [`BundleError::TooLarge`] over 256 MiB, [`BundleError::Unreadable`] where the file is gone by now.
     pub fn read_component(&self) -> Result<Option<Vec<u8>>, BundleError> {
-        self.component
-            .as_deref()
-            .map(|path| directory::read(path, COMPONENT_BYTES))
-            .transpose()
+        self.component.as_deref().map(|path| directory::read(path, COMPONENT_BYTES)).transpose()
     }
 
     /// Every artifact's name and bytes, in the order of [`Bundle::artifacts`].
@@ -172,11 +155,7 @@ impl Bundle {
             total = total.saturating_add(content.len() as u64);
             if total > ALL_ARTIFACTS_BYTES {
                 let what = "the artifacts together".to_owned();
-                return Err(BundleError::TooLarge {
-                    what,
-                    bytes: total,
-                    limit: ALL_ARTIFACTS_BYTES,
-                });
+                return Err(BundleError::TooLarge { what, bytes: total, limit: ALL_ARTIFACTS_BYTES });
             }
             contents.push((name.clone(), content));
         }
@@ -185,42 +164,28 @@ impl Bundle {
 }
 
 fn model_file(directory: &ModelDirectory) -> Result<PathBuf, BundleError> {
-    directory
-        .file("the model's description", MODEL_FILE)
-        .map_err(|error| match error {
-            BundleError::Missing { directory, .. } => BundleError::NoModelFile { directory },
-            other => other,
-        })
+    directory.file("the model's description", MODEL_FILE).map_err(|error| match error {
+        BundleError::Missing { directory, .. } => BundleError::NoModelFile { directory },
+        other => other,
+    })
 }
 
 fn signature(file: &ModelFile, path: &Path) -> Result<Signature, BundleError> {
     let Some(texts) = &file.signature else {
         return Ok(Signature::default());
     };
-    Signature::from_mlmodel(
-        texts.inputs.as_deref(),
-        texts.outputs.as_deref(),
-        texts.params.as_deref(),
-    )
-    .map_err(|source| BundleError::Signature {
-        path: path.to_owned(),
-        source,
-    })
+    Signature::from_mlmodel(texts.inputs.as_deref(), texts.outputs.as_deref(), texts.params.as_deref())
+        .map_err(|source| BundleError::Signature { path: path.to_owned(), source })
 }
 
 /// Without a component the answer is one graph's, so there must be no choice.
 fn servable_alone(graphs: &[GraphSource], path: &Path) -> Result<(), BundleError> {
     match graphs {
-        [] => Err(BundleError::NothingToServe {
-            path: path.to_owned(),
-        }),
+        [] => Err(BundleError::NothingToServe { path: path.to_owned() }),
         [_] => Ok(()),
         _ => {
             let graphs = graphs.iter().map(|graph| graph.name.clone()).collect();
-            Err(BundleError::SeveralGraphs {
-                path: path.to_owned(),
-                graphs,
-            })
+            Err(BundleError::SeveralGraphs { path: path.to_owned(), graphs })
         }
     }
 }
@@ -235,22 +200,12 @@ fn graphs(
         let Some(file) = onnx else { return Ok(Vec::new()) };
         let path = directory.file("`flavors.onnx.data`", &file)?;
         // The stem of the path as it is written; a link's target may have any name.
-        let stem = Path::new(&file)
-            .file_stem()
-            .unwrap_or_default()
-            .to_string_lossy()
-            .into_owned();
-        return Ok(vec![GraphSource {
-            name: EntryName::try_from(stem)?.0,
-            path,
-        }]);
+        let stem = Path::new(&file).file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        return Ok(vec![GraphSource { name: EntryName::try_from(stem)?.0, path }]);
     }
     let source = |(EntryName(name), file): (&EntryName, &String)| {
         let path = directory.file(&format!("graph `{name}`"), file)?;
-        Ok(GraphSource {
-            name: name.clone(),
-            path,
-        })
+        Ok(GraphSource { name: name.clone(), path })
     };
     mlhost.graphs.iter().map(source).collect()
 }
@@ -263,16 +218,9 @@ fn artifacts(
 ) -> Result<(Vec<Artifact>, Vec<String>), BundleError> {
     let artifact = |(EntryName(name), file): (&EntryName, &String)| {
         let path = directory.file(&format!("artifact `{name}`"), file)?;
-        Ok(Artifact {
-            name: name.clone(),
-            path,
-        })
+        Ok(Artifact { name: name.clone(), path })
     };
-    let mut artifacts = mlhost
-        .artifacts
-        .iter()
-        .map(artifact)
-        .collect::<Result<Vec<_>, _>>()?;
+    let mut artifacts = mlhost.artifacts.iter().map(artifact).collect::<Result<Vec<_>, _>>()?;
     let mut notes = Vec::new();
     for (name, PythonArtifact { path }) in python_function {
         if mlhost.artifacts.contains_key(name.as_str()) {

@@ -18,16 +18,12 @@ pub(crate) struct ModelDirectory {
 
 impl ModelDirectory {
     pub(crate) fn open(path: &Path) -> Result<Self, BundleError> {
-        let root = path.canonicalize().map_err(|source| BundleError::Directory {
-            path: path.to_owned(),
-            source,
-        })?;
+        let root =
+            path.canonicalize().map_err(|source| BundleError::Directory { path: path.to_owned(), source })?;
         if root.is_dir() {
             Ok(Self { root })
         } else {
-            Err(BundleError::NotADirectory {
-                path: path.to_owned(),
-            })
+            Err(BundleError::NotADirectory { path: path.to_owned() })
         }
     }
 
@@ -39,11 +35,7 @@ impl ModelDirectory {
     ///
     /// `what` is how messages call it.
     pub(crate) fn file(&self, what: &str, relative: &str) -> Result<PathBuf, BundleError> {
-        let wrong = |problem| BundleError::Path {
-            what: what.to_owned(),
-            path: relative.to_owned(),
-            problem,
-        };
+        let wrong = |problem| BundleError::Path { what: what.to_owned(), path: relative.to_owned(), problem };
         if relative.is_empty() {
             return Err(wrong("is empty"));
         }
@@ -66,20 +58,13 @@ impl ModelDirectory {
         if !path.starts_with(&self.root) {
             return Err(wrong("is a link that leads out of the model directory"));
         }
-        if path.is_file() {
-            Ok(path)
-        } else {
-            Err(wrong("is not a file"))
-        }
+        if path.is_file() { Ok(path) } else { Err(wrong("is not a file")) }
     }
 }
 
 /// The whole of `path`, unless it has more than `limit` bytes.
 pub(crate) fn read(path: &Path, limit: u64) -> Result<Vec<u8>, BundleError> {
-    let unreadable = |source| BundleError::Unreadable {
-        path: path.to_owned(),
-        source,
-    };
+    let unreadable = |source| BundleError::Unreadable { path: path.to_owned(), source };
     let too_large = |bytes| BundleError::TooLarge {
         what: format!("the file `{}`", printable(&path.to_string_lossy())),
         bytes,
@@ -92,14 +77,8 @@ pub(crate) fn read(path: &Path, limit: u64) -> Result<Vec<u8>, BundleError> {
     let mut content = Vec::new();
     // One byte more than allowed: a file that grew since it was measured is noticed and not cut short.
     let file = File::open(path).map_err(unreadable)?;
-    file.take(limit.saturating_add(1))
-        .read_to_end(&mut content)
-        .map_err(unreadable)?;
-    if content.len() as u64 > limit {
-        Err(too_large(content.len() as u64))
-    } else {
-        Ok(content)
-    }
+    file.take(limit.saturating_add(1)).read_to_end(&mut content).map_err(unreadable)?;
+    if content.len() as u64 > limit { Err(too_large(content.len() as u64)) } else { Ok(content) }
 }
 
 #[cfg(test)]
@@ -112,13 +91,6 @@ mod tests {
         let path = directory.path().join("f");
         fs::write(&path, b"1234").unwrap();
         assert_eq!(read(&path, 4).unwrap(), b"1234");
-        assert!(matches!(
-            read(&path, 3),
-            Err(BundleError::TooLarge {
-                bytes: 4,
-                limit: 3,
-                ..
-            })
-        ));
+        assert!(matches!(read(&path, 3), Err(BundleError::TooLarge { bytes: 4, limit: 3, .. })));
     }
 }

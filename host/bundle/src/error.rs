@@ -52,11 +52,7 @@ pub enum BundleError {
         source: SignatureError,
     },
     /// The model is of another kind, such as a pickled scikit-learn estimator.
-    #[error(
-        "`{}` has neither flavor `onnx` nor flavor `mlhost`; it has {}",
-        shown(path),
-        quoted(found)
-    )]
+    #[error("`{}` has neither flavor `onnx` nor flavor `mlhost`; it has {}", shown(path), quoted(found))]
     UnservableFlavors {
         /// The MLmodel file.
         path: PathBuf,
@@ -70,11 +66,7 @@ pub enum BundleError {
         path: PathBuf,
     },
     /// Without a component there must be one graph: the answer is that graph's.
-    #[error(
-        "`{}` names the graphs {} and no component that chooses among them",
-        shown(path),
-        quoted(graphs)
-    )]
+    #[error("`{}` names the graphs {} and no component that chooses among them", shown(path), quoted(graphs))]
     SeveralGraphs {
         /// The MLmodel file.
         path: PathBuf,
@@ -92,11 +84,7 @@ pub enum BundleError {
         problem: &'static str,
     },
     /// MLmodel names a file that is not there.
-    #[error(
-        "the file `{}` of {what} is not in the model directory `{}`",
-        printable(path),
-        shown(directory)
-    )]
+    #[error("the file `{}` of {what} is not in the model directory `{}`", printable(path), shown(directory))]
     Missing {
         /// What MLmodel names by it, such as "graph `iris`".
         what: String,
@@ -195,17 +183,11 @@ fn quoted(words: &[String]) -> String {
     if words.is_empty() {
         return "none".to_owned();
     }
-    words
-        .iter()
-        .map(|word| format!("`{}`", printable(word)))
-        .collect::<Vec<_>>()
-        .join(", ")
+    words.iter().map(|word| format!("`{}`", printable(word))).collect::<Vec<_>>().join(", ")
 }
 
 fn did_you_mean(suggestion: Option<&str>) -> String {
-    suggestion.map_or_else(String::new, |word| {
-        format!(" (did you mean `{}`?)", printable(word))
-    })
+    suggestion.map_or_else(String::new, |word| format!(" (did you mean `{}`?)", printable(word)))
 }
 
 // === impl BundleError ===
@@ -231,14 +213,9 @@ impl BundleError {
                 Some("paths in MLmodel are relative to its directory and stay inside it".into())
             }
             Self::NotAllowed { missing } => {
-                let flags: Vec<String> = missing
-                    .iter()
-                    .map(|grant| format!("--allow {}", shell_word(grant)))
-                    .collect();
-                Some(format!(
-                    "if you trust the bundle with it, start with `{}`",
-                    flags.join(" ")
-                ))
+                let flags: Vec<String> =
+                    missing.iter().map(|grant| format!("--allow {}", shell_word(grant))).collect();
+                Some(format!("if you trust the bundle with it, start with `{}`", flags.join(" ")))
             }
             Self::Malformed { .. }
             | Self::Signature { .. }
@@ -249,9 +226,7 @@ impl BundleError {
     }
 
     fn converting(found: &[String]) -> String {
-        let converter = CONVERTERS
-            .iter()
-            .find(|(flavor, _)| found.iter().any(|name| name == flavor));
+        let converter = CONVERTERS.iter().find(|(flavor, _)| found.iter().any(|name| name == flavor));
         match converter {
             Some((_, with)) => {
                 format!("convert the model to ONNX with {with} and log it with `mlflow.onnx.log_model`")
@@ -264,11 +239,7 @@ impl BundleError {
 /// `word` as a POSIX shell takes it back.
 fn shell_word(word: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "_-./:@%+,".contains(c);
-    if word.chars().all(plain) {
-        word.to_owned()
-    } else {
-        format!("'{}'", word.replace('\'', r"'\''"))
-    }
+    if word.chars().all(plain) { word.to_owned() } else { format!("'{}'", word.replace('\'', r"'\''")) }
 }
 
 // === impl Place ===

@@ -36,16 +36,9 @@ pub fn granted(asked: &[Grant], allowed: &[Grant]) -> Result<Vec<Grant>, BundleE
     let mut given = asked.to_vec();
     given.sort();
     given.dedup();
-    let missing: Vec<String> = given
-        .iter()
-        .filter(|grant| !allowed.contains(grant))
-        .map(ToString::to_string)
-        .collect();
-    if missing.is_empty() {
-        Ok(given)
-    } else {
-        Err(BundleError::NotAllowed { missing })
-    }
+    let missing: Vec<String> =
+        given.iter().filter(|grant| !allowed.contains(grant)).map(ToString::to_string).collect();
+    if missing.is_empty() { Ok(given) } else { Err(BundleError::NotAllowed { missing }) }
 }
 
 // === impl Grant ===
@@ -67,12 +60,7 @@ impl Grant {
         let (kind, rest) = text.split_once(':')?;
         let near = Self::KINDS
             .into_iter()
-            .map(|known| {
-                (
-                    strsim::damerau_levenshtein(known, &kind.to_ascii_lowercase()),
-                    known,
-                )
-            })
+            .map(|known| (strsim::damerau_levenshtein(known, &kind.to_ascii_lowercase()), known))
             .filter(|(distance, _)| *distance <= 1)
             .min()?;
         Some(format!("{}:{rest}", near.1)).filter(|word| Self::parse(word).is_some())
@@ -89,9 +77,7 @@ fn is_variable(name: &str) -> bool {
 /// An absolute path in one spelling, without `..`, so that equal grants are equal texts.
 fn absolute(text: &str) -> Option<PathBuf> {
     let path = Path::new(text);
-    let plain = path
-        .components()
-        .all(|part| matches!(part, Component::RootDir | Component::Normal(_)));
+    let plain = path.components().all(|part| matches!(part, Component::RootDir | Component::Normal(_)));
     // The operator reads a bundle's grant on a terminal before repeating it.
     let printable = !text.chars().any(is_hidden);
     (path.is_absolute() && plain && printable).then(|| path.components().collect())
@@ -137,19 +123,10 @@ mod tests {
 
     #[test]
     fn a_grant_is_written_as_it_was_read() {
-        for text in [
-            "env:TZ",
-            "env:_X9",
-            "read:/",
-            "read:/usr/share/zoneinfo",
-            "read:/a b",
-        ] {
+        for text in ["env:TZ", "env:_X9", "read:/", "read:/usr/share/zoneinfo", "read:/a b"] {
             assert_eq!(text.parse::<Grant>().unwrap().to_string(), text);
         }
-        assert_eq!(
-            "read:/usr//share/./x/".parse::<Grant>().unwrap(),
-            Grant::Read("/usr/share/x".into())
-        );
+        assert_eq!("read:/usr//share/./x/".parse::<Grant>().unwrap(), Grant::Read("/usr/share/x".into()));
     }
 
     #[test]
@@ -177,12 +154,7 @@ mod tests {
             assert!(!message.contains('\u{1b}'), "{text}");
         }
         for text in ["Env:TZ", "evn:TZ"] {
-            assert!(
-                text.parse::<Grant>()
-                    .unwrap_err()
-                    .to_string()
-                    .contains("did you mean `env:TZ`")
-            );
+            assert!(text.parse::<Grant>().unwrap_err().to_string().contains("did you mean `env:TZ`"));
         }
     }
 
@@ -191,11 +163,7 @@ mod tests {
         for (asked, allowed, given) in [
             (&[][..], &["env:TZ"][..], &[][..]),
             (&["env:TZ"], &["read:/a", "env:TZ"], &["env:TZ"]),
-            (
-                &["read:/a", "env:TZ", "env:TZ"],
-                &["env:TZ", "read:/a"],
-                &["env:TZ", "read:/a"],
-            ),
+            (&["read:/a", "env:TZ", "env:TZ"], &["env:TZ", "read:/a"], &["env:TZ", "read:/a"]),
         ] {
             assert_eq!(granted(&grants(asked), &grants(allowed)).unwrap(), grants(given));
         }
@@ -207,9 +175,6 @@ mod tests {
         let refusal = granted(&asked, &grants(&["read:/usr"])).unwrap_err();
         assert!(refusal.to_string().contains("`env:TZ`"), "{refusal}");
         let hint = refusal.hint().unwrap();
-        assert!(
-            hint.contains("`--allow env:TZ --allow 'read:/a b' --allow read:/usr/share`"),
-            "{hint}"
-        );
+        assert!(hint.contains("`--allow env:TZ --allow 'read:/a b' --allow read:/usr/share`"), "{hint}");
     }
 }

@@ -27,17 +27,10 @@ impl TryFrom<String> for MediaType {
         if valid {
             return Ok(Self(lower));
         }
-        let bare = lower
-            .split(';')
-            .next()
-            .map(str::trim)
-            .filter(|bare| *bare != lower)
-            .map(str::to_owned);
+        let bare = lower.split(';').next().map(str::trim).filter(|bare| *bare != lower).map(str::to_owned);
         Err(BundleError::Word {
             kind: "media type",
-            suggestion: bare
-                .and_then(|bare| Self::try_from(bare).ok())
-                .map(|found| found.0),
+            suggestion: bare.and_then(|bare| Self::try_from(bare).ok()).map(|found| found.0),
             text,
             rule: RULE,
         })
@@ -46,10 +39,7 @@ impl TryFrom<String> for MediaType {
 
 /// RFC 9110, section 5.6.2.
 fn is_token(text: &str) -> bool {
-    !text.is_empty()
-        && text
-            .chars()
-            .all(|c| c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(c))
+    !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(c))
 }
 
 #[cfg(test)]
@@ -69,18 +59,11 @@ mod tests {
 
     #[test]
     fn anything_else_is_refused_with_the_rule() {
-        for text in [
-            "", "text", "text/", "/x", "*/*", "*", "a/b/c", "te xt/x", "text/é", "text/pl*",
-        ] {
+        for text in ["", "text", "text/", "/x", "*/*", "*", "a/b/c", "te xt/x", "text/é", "text/pl*"] {
             let message = MediaType::try_from(text.to_owned()).unwrap_err().to_string();
-            assert!(
-                message.contains("is no media type: write `type/subtype`"),
-                "{text}: {message}"
-            );
+            assert!(message.contains("is no media type: write `type/subtype`"), "{text}: {message}");
         }
-        let message = MediaType::try_from("Text/Plain; charset=utf-8".to_owned())
-            .unwrap_err()
-            .to_string();
+        let message = MediaType::try_from("Text/Plain; charset=utf-8".to_owned()).unwrap_err().to_string();
         assert!(message.ends_with("(did you mean `text/plain`?)"), "{message}");
     }
 }

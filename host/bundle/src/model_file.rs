@@ -142,15 +142,8 @@ fn malformed(error: &serde_saphyr::Error, path: &Path) -> BundleError {
         serde_saphyr::Error::SerdeUnknownField { field, expected, .. } => unknown_key(field, expected),
         _ => UserMessageFormatter.format_message(error).into_owned(),
     };
-    let position = error.location().map(|at| Position {
-        line: at.line(),
-        column: at.column(),
-    });
-    BundleError::Malformed {
-        path: path.to_owned(),
-        position,
-        message: printable(&message),
-    }
+    let position = error.location().map(|at| Position { line: at.line(), column: at.column() });
+    BundleError::Malformed { path: path.to_owned(), position, message: printable(&message) }
 }
 
 fn unknown_key(key: &str, known: &[&str]) -> String {
@@ -159,11 +152,7 @@ fn unknown_key(key: &str, known: &[&str]) -> String {
         .map(|name| (strsim::damerau_levenshtein(name, key), *name))
         .min()
         .filter(|(distance, name)| *distance <= name.len() / 2);
-    let listed = known
-        .iter()
-        .map(|name| format!("`{name}`"))
-        .collect::<Vec<_>>()
-        .join(", ");
+    let listed = known.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
     match nearest {
         Some((_, name)) => {
             format!("unknown key `{key}` (did you mean `{name}`?), the known keys are {listed}")
@@ -174,16 +163,12 @@ fn unknown_key(key: &str, known: &[&str]) -> String {
 
 fn size<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
     let text = Option::<String>::deserialize(deserializer)?;
-    text.map(|text| quantity::bytes(&text))
-        .transpose()
-        .map_err(serde::de::Error::custom)
+    text.map(|text| quantity::bytes(&text)).transpose().map_err(serde::de::Error::custom)
 }
 
 fn time<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Duration>, D::Error> {
     let text = Option::<String>::deserialize(deserializer)?;
-    text.map(|text| quantity::duration(&text))
-        .transpose()
-        .map_err(serde::de::Error::custom)
+    text.map(|text| quantity::duration(&text)).transpose().map_err(serde::de::Error::custom)
 }
 
 fn count<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<usize>, D::Error> {

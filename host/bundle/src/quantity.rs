@@ -45,11 +45,7 @@ fn scaled(text: &str, units: &[(&str, u64)]) -> Option<u64> {
     let (digits, unit) = split(text);
     let (_, factor) = units.iter().find(|(name, _)| *name == unit)?;
     // `parse` alone would take a leading `+`; `split` leaves digits only.
-    digits
-        .parse::<u64>()
-        .ok()?
-        .checked_mul(*factor)
-        .filter(|product| *product > 0)
+    digits.parse::<u64>().ok()?.checked_mul(*factor).filter(|product| *product > 0)
 }
 
 fn split(text: &str) -> (&str, &str) {
@@ -87,12 +83,8 @@ mod tests {
 
     #[test]
     fn sizes_and_times_are_read_exactly() {
-        for (text, expected) in [
-            ("1B", 1),
-            ("16KiB", 16_384),
-            ("64MiB", 67_108_864),
-            ("2GiB", 2_147_483_648),
-        ] {
+        for (text, expected) in [("1B", 1), ("16KiB", 16_384), ("64MiB", 67_108_864), ("2GiB", 2_147_483_648)]
+        {
             assert_eq!(bytes(text).unwrap(), expected, "{text}");
         }
         for (text, expected) in [("1ms", 1), ("500ms", 500), ("2s", 2000)] {
@@ -118,50 +110,31 @@ mod tests {
             "18446744073709551615KiB",
         ] {
             let message = bytes(text).unwrap_err().to_string();
-            assert!(
-                message.contains("is no size: write a whole number"),
-                "{text}: {message}"
-            );
+            assert!(message.contains("is no size: write a whole number"), "{text}: {message}");
         }
         for text in ["", "5", "0s", "1.5s", "5 s", "5S", "5m", "18446744073709551615s"] {
             let message = duration(text).unwrap_err().to_string();
-            assert!(
-                message.contains("is no time: write a whole number"),
-                "{text}: {message}"
-            );
+            assert!(message.contains("is no time: write a whole number"), "{text}: {message}");
         }
     }
 
     #[test]
     fn what_was_probably_meant_is_suggested_and_can_be_written() {
-        for (text, suggested) in [
-            ("64MB", "64MiB"),
-            ("64 MiB", "64MiB"),
-            ("16k", "16KiB"),
-            (" 1gb ", "1GiB"),
-        ] {
+        for (text, suggested) in [("64MB", "64MiB"), ("64 MiB", "64MiB"), ("16k", "16KiB"), (" 1gb ", "1GiB")]
+        {
             assert!(
-                bytes(text)
-                    .unwrap_err()
-                    .to_string()
-                    .ends_with(&format!("(did you mean `{suggested}`?)"))
+                bytes(text).unwrap_err().to_string().ends_with(&format!("(did you mean `{suggested}`?)"))
             );
             bytes(suggested).unwrap();
         }
         for (text, suggested) in [("5 s", "5s"), ("5sec", "5s"), ("5MS", "5ms")] {
             assert!(
-                duration(text)
-                    .unwrap_err()
-                    .to_string()
-                    .ends_with(&format!("(did you mean `{suggested}`?)"))
+                duration(text).unwrap_err().to_string().ends_with(&format!("(did you mean `{suggested}`?)"))
             );
             duration(suggested).unwrap();
         }
         for text in ["64", "0MB", "5m", "1.5GiB"] {
-            assert!(
-                !bytes(text).unwrap_err().to_string().contains("did you mean `0"),
-                "{text}"
-            );
+            assert!(!bytes(text).unwrap_err().to_string().contains("did you mean `0"), "{text}");
         }
     }
 }

@@ -105,9 +105,8 @@ pub(crate) fn copy(value: &DynValue) -> Result<Tensor, String> {
         }
     };
     let axes = value.shape().iter().map(|size| u32::try_from(*size));
-    let shape = axes
-        .collect::<Result<_, _>>()
-        .map_err(|_| format!("shape {} is too large", value.shape()))?;
+    let shape =
+        axes.collect::<Result<_, _>>().map_err(|_| format!("shape {} is too large", value.shape()))?;
     Ok(Tensor { shape, elements })
 }
 
@@ -120,22 +119,10 @@ pub(crate) fn flatten(value: &DynValue, keys: ElementType) -> Result<Maps, Strin
     if keys == ElementType::Text {
         let (values, keys) = rows::<String>(value)?;
         let shape = vec![size(keys.len())?];
-        Ok(Maps {
-            values,
-            keys: Tensor {
-                shape,
-                elements: Elements::Text(pack(&keys)?),
-            },
-        })
+        Ok(Maps { values, keys: Tensor { shape, elements: Elements::Text(pack(&keys)?) } })
     } else {
         let (values, keys) = rows::<i64>(value)?;
-        Ok(Maps {
-            values,
-            keys: Tensor {
-                shape: vec![size(keys.len())?],
-                elements: Elements::S64(keys),
-            },
-        })
+        Ok(Maps { values, keys: Tensor { shape: vec![size(keys.len())?], elements: Elements::S64(keys) } })
     }
 }
 
@@ -143,13 +130,8 @@ fn rows<K>(value: &DynValue) -> Result<(Tensor, Vec<K>), String>
 where
     K: IntoTensorElementType + Clone + Hash + Eq,
 {
-    let maps = value
-        .try_extract_sequence::<DynMapValueType>()
-        .map_err(|error| error.to_string())?;
-    stack(maps.iter().map(|map| {
-        map.try_extract_key_values::<K, f32>()
-            .map_err(|error| error.to_string())
-    }))
+    let maps = value.try_extract_sequence::<DynMapValueType>().map_err(|error| error.to_string())?;
+    stack(maps.iter().map(|map| map.try_extract_key_values::<K, f32>().map_err(|error| error.to_string())))
 }
 
 /// The numbers of all rows one after another, and the keys that every row has.
@@ -169,13 +151,7 @@ fn stack<K: Clone + Eq>(
         numbers.extend(pairs.iter().map(|(_, number)| number));
     }
     let shape = vec![size(count)?, size(keys.len())?];
-    Ok((
-        Tensor {
-            shape,
-            elements: Elements::F32(numbers),
-        },
-        keys,
-    ))
+    Ok((Tensor { shape, elements: Elements::F32(numbers) }, keys))
 }
 
 fn view<T>(shape: Shape, values: &[T]) -> ort::Result<SessionInputValue<'_>>
@@ -200,10 +176,7 @@ fn text(shape: Shape, packed: &Packed) -> ort::Result<DynTensor> {
 }
 
 fn extract<T: PrimitiveTensorElementType>(value: &DynValue) -> Result<&[T], String> {
-    value
-        .try_extract_tensor()
-        .map(|(_, values)| values)
-        .map_err(|error| error.to_string())
+    value.try_extract_tensor().map(|(_, values)| values).map_err(|error| error.to_string())
 }
 
 /// Read as bytes: a model's own constants may put any byte into a bool, which Rust's `bool` must never hold.
@@ -243,34 +216,21 @@ mod tests {
     #[test]
     fn rows_with_the_same_keys_are_a_matrix() {
         let rows = [Ok(vec![(1, 0.25), (2, 0.75)]), Ok(vec![(1, 0.5), (2, 0.5)])];
-        let matrix = Tensor {
-            shape: vec![2, 2],
-            elements: Elements::F32(vec![0.25, 0.75, 0.5, 0.5]),
-        };
+        let matrix = Tensor { shape: vec![2, 2], elements: Elements::F32(vec![0.25, 0.75, 0.5, 0.5]) };
         assert_eq!(stack(rows.into_iter()), Ok((matrix, vec![1, 2])));
     }
 
     #[test]
     fn rows_with_other_keys_are_an_error() {
-        for second in [
-            vec![(1, 0.5), (3, 0.5)],
-            vec![(1, 1.0)],
-            vec![(1, 0.2), (2, 0.2), (3, 0.6)],
-        ] {
+        for second in [vec![(1, 0.5), (3, 0.5)], vec![(1, 1.0)], vec![(1, 0.2), (2, 0.2), (3, 0.6)]] {
             let rows = [Ok(vec![(1, 0.25), (2, 0.75)]), Ok(second)];
-            assert_eq!(
-                stack(rows.into_iter()),
-                Err("row 1 has other keys than row 0".to_owned())
-            );
+            assert_eq!(stack(rows.into_iter()), Err("row 1 has other keys than row 0".to_owned()));
         }
     }
 
     #[test]
     fn no_rows_are_an_empty_matrix_without_keys() {
-        let matrix = Tensor {
-            shape: vec![0, 0],
-            elements: Elements::F32(vec![]),
-        };
+        let matrix = Tensor { shape: vec![0, 0], elements: Elements::F32(vec![]) };
         assert_eq!(stack::<i64>(std::iter::empty()), Ok((matrix, vec![])));
     }
 }

@@ -59,11 +59,7 @@ struct Inner {
 
 impl Default for GraphOptions {
     fn default() -> Self {
-        Self {
-            max_queue: 1024,
-            max_elements: 16 * 1024 * 1024,
-            intra_op_threads: 1,
-        }
+        Self { max_queue: 1024, max_elements: 16 * 1024 * 1024, intra_op_threads: 1 }
     }
 }
 
@@ -78,11 +74,7 @@ impl Graph {
     /// [`NnError::RuntimeNotLoaded`] before [`crate::initialize`]; [`NnError::Load`] for a file that is missing or
     /// no model, an operator that ONNX Runtime lacks, an input or output of a type that wire cannot carry.
     pub fn load(name: &str, path: &Path, options: &GraphOptions) -> Result<Self, NnError> {
-        let failed = |message| NnError::Load {
-            graph: name.to_owned(),
-            path: path.to_owned(),
-            message,
-        };
+        let failed = |message| NnError::Load { graph: name.to_owned(), path: path.to_owned(), message };
         let environment = runtime::environment()?;
         // `ort` asserts what a hostile model may break, such as the types that a sequence may hold.
         let open = || GraphSession::open(&environment, name, path, options.intra_op_threads);
@@ -93,15 +85,8 @@ impl Graph {
         let info = session.info();
         let runner = Runner::start(name, options.max_queue, session)
             .map_err(|error| failed(format!("no thread to run it on: {error}")))?;
-        let inner = Inner {
-            name: name.to_owned(),
-            info,
-            max_elements: options.max_elements,
-            runner,
-        };
-        Ok(Self {
-            inner: Arc::new(inner),
-        })
+        let inner = Inner { name: name.to_owned(), info, max_elements: options.max_elements, runner };
+        Ok(Self { inner: Arc::new(inner) })
     }
 
     /// The name that it was loaded under.
@@ -128,11 +113,7 @@ impl Graph {
     ///
     /// Outside a tokio runtime with its time driver enabled.
     pub async fn compute(&self, request: ComputeRequest) -> Result<Vec<NamedTensor>, NnError> {
-        let ComputeRequest {
-            inputs,
-            outputs,
-            deadline,
-        } = request;
+        let ComputeRequest { inputs, outputs, deadline } = request;
         let outputs = validate::select(&self.inner.info, &outputs)?;
         let inputs = validate::bind(&self.inner.info, inputs, self.inner.max_elements)?;
         self.inner.runner.submit(Job { inputs, outputs }, deadline).await

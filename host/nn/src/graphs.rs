@@ -19,9 +19,7 @@ impl Graphs {
     /// Graphs with names that differ; of two with the same name the first is found.
     #[must_use]
     pub fn new(graphs: Vec<Graph>) -> Self {
-        Self {
-            graphs: graphs.into(),
-        }
+        Self { graphs: graphs.into() }
     }
 
     /// The graph called `name`. A bundle's only graph also answers to `model`, so that a guest need not know what the

@@ -38,11 +38,7 @@ impl Port {
     pub(crate) fn fits(&self, shape: &[u32]) -> bool {
         self.shape.is_empty()
             || self.shape.len() == shape.len()
-                && self
-                    .shape
-                    .iter()
-                    .zip(shape)
-                    .all(|(axis, size)| axis.is_none_or(|axis| axis == *size))
+                && self.shape.iter().zip(shape).all(|(axis, size)| axis.is_none_or(|axis| axis == *size))
     }
 
     /// What a message says the port takes.
@@ -50,19 +46,13 @@ impl Port {
         if self.shape.is_empty() {
             return format!("{} of any shape", self.element_type);
         }
-        spell(
-            self.element_type,
-            self.shape.iter().map(|axis| axis.map_or(-1, i64::from)),
-        )
+        spell(self.element_type, self.shape.iter().map(|axis| axis.map_or(-1, i64::from)))
     }
 }
 
 /// What a message says a tensor is.
 pub(crate) fn describe(tensor: &Tensor) -> String {
-    spell(
-        tensor.elements.element_type(),
-        tensor.shape.iter().copied().map(i64::from),
-    )
+    spell(tensor.elements.element_type(), tensor.shape.iter().copied().map(i64::from))
 }
 
 /// An element type and a shape the way numpy and MLflow spell them: `float32 of shape (-1, 4)`, `(4,)` for one axis.

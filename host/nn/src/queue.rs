@@ -36,10 +36,7 @@ pub(crate) struct Taken<E> {
 impl<E: Queued> Queue<E> {
     /// An empty queue for at most `bound` entries.
     pub(crate) fn new(bound: usize) -> Self {
-        Self {
-            entries: VecDeque::new(),
-            bound,
-        }
+        Self { entries: VecDeque::new(), bound }
     }
 
     /// Appends an entry, or gives it back when the queue is full.
@@ -61,10 +58,7 @@ impl<E: Queued> Queue<E> {
         let mut late = Vec::new();
         while let Some(entry) = self.entries.pop_front() {
             if entry.deadline() > now && !entry.is_cancelled() {
-                return Taken {
-                    ready: Some(entry),
-                    late,
-                };
+                return Taken { ready: Some(entry), late };
             }
             late.push(entry);
         }

@@ -94,13 +94,8 @@ impl Runner {
     ///
     /// When the operating system has no thread to give.
     pub(crate) fn start(graph: &str, max_queue: usize, executor: impl Execute) -> io::Result<Self> {
-        let state = State {
-            queue: Queue::new(max_queue),
-            next: 0,
-            running: None,
-            thrown: false,
-            closed: false,
-        };
+        let state =
+            State { queue: Queue::new(max_queue), next: 0, running: None, thrown: false, closed: false };
         let shared = Arc::new(Shared {
             graph: graph.to_owned(),
             state: Mutex::new(state),
@@ -113,10 +108,7 @@ impl Runner {
             let shared = Arc::clone(&shared);
             move || shared.work(executor)
         })?;
-        Ok(Self {
-            shared,
-            thread: Some(thread),
-        })
+        Ok(Self { shared, thread: Some(thread) })
     }
 
     /// Queues a job and awaits its answer, until the deadline at most.
@@ -174,12 +166,7 @@ impl Shared {
             return Err(NnError::Stopped);
         }
         let number = state.next;
-        let pushed = state.queue.push(Entry {
-            number,
-            job,
-            deadline,
-            reply,
-        });
+        let pushed = state.queue.push(Entry { number, job, deadline, reply });
         if pushed.is_ok() {
             state.next += 1;
         }
@@ -187,12 +174,7 @@ impl Shared {
         // A refused entry comes back and is dropped here, outside the lock.
         pushed.map_err(|_| NnError::QueueFull)?;
         self.wake.notify_one();
-        Ok(Waiting {
-            shared: self,
-            number,
-            reply: receiver,
-            answered: false,
-        })
+        Ok(Waiting { shared: self, number, reply: receiver, answered: false })
     }
 
     /// The thread's whole life.
@@ -227,10 +209,7 @@ impl Shared {
     }
 
     fn panicked(&self, payload: &(dyn Any + Send)) -> NnError {
-        NnError::Runtime {
-            graph: self.graph.clone(),
-            message: panic_text(payload),
-        }
+        NnError::Runtime { graph: self.graph.clone(), message: panic_text(payload) }
     }
 }
 

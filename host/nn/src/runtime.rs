@@ -40,29 +40,19 @@ struct Loaded {
 /// [`NnError::RuntimeLoad`] when there is no such file, it is no ONNX Runtime, it is too old, or another file was
 /// loaded before.
 pub fn initialize(library: &Path) -> Result<(), NnError> {
-    let failed = |message| NnError::RuntimeLoad {
-        path: library.to_owned(),
-        message,
-    };
+    let failed = |message| NnError::RuntimeLoad { path: library.to_owned(), message };
     // The canonical path also keeps `ort` from looking for a relative one beside the executable.
-    let path = library
-        .canonicalize()
-        .map_err(|error| failed(error.to_string()))?;
+    let path = library.canonicalize().map_err(|error| failed(error.to_string()))?;
     let mut loaded = lock();
     if let Some(loaded) = &*loaded {
         if loaded.path == path {
             return Ok(());
         }
         let first = loaded.path.display();
-        return Err(failed(format!(
-            "a process has one ONNX Runtime, and `{first}` is already loaded"
-        )));
+        return Err(failed(format!("a process has one ONNX Runtime, and `{first}` is already loaded")));
     }
     let load = catch_unwind(AssertUnwindSafe(|| load(&path)));
-    *loaded = Some(
-        load.unwrap_or_else(|payload| Err(panic_text(&*payload)))
-            .map_err(failed)?,
-    );
+    *loaded = Some(load.unwrap_or_else(|payload| Err(panic_text(&*payload))).map_err(failed)?);
     Ok(())
 }
 
@@ -78,10 +68,7 @@ pub fn runtime_version() -> Option<String> {
 ///
 /// [`NnError::RuntimeNotLoaded`] before [`initialize`].
 pub(crate) fn environment() -> Result<Environment, NnError> {
-    lock()
-        .as_ref()
-        .map(|loaded| loaded.environment.clone())
-        .ok_or(NnError::RuntimeNotLoaded)
+    lock().as_ref().map(|loaded| loaded.environment.clone()).ok_or(NnError::RuntimeNotLoaded)
 }
 
 /// The level of a session's messages. Without a wish for more only errors: some models warn on every run.
@@ -106,11 +93,7 @@ fn load(path: &Path) -> Result<Loaded, String> {
         .build()
         .map_err(|error| error.to_string())?;
     environment.set_log_level(wanted_log_level(LogLevel::Warning));
-    Ok(Loaded {
-        path: path.to_owned(),
-        version,
-        environment,
-    })
+    Ok(Loaded { path: path.to_owned(), version, environment })
 }
 
 /// The version of the library at `path`, known to offer the API that `ort` asks for.
@@ -123,15 +106,10 @@ fn probe(path: &Path) -> Result<String, String> {
     // SAFETY: the function takes nothing and returns null or a pointer to a constant of the library.
     let base = unsafe { get().as_ref() }.ok_or("`OrtGetApiBase` returned nothing")?;
     // SAFETY: the version is a constant, zero-terminated string of the library.
-    let version = unsafe { CStr::from_ptr((base.GetVersionString)()) }
-        .to_string_lossy()
-        .into_owned();
+    let version = unsafe { CStr::from_ptr((base.GetVersionString)()) }.to_string_lossy().into_owned();
     // SAFETY: returns null for an API version that the library does not know.
     if unsafe { (base.GetApi)(ort::sys::ORT_API_VERSION) }.is_null() {
-        return Err(format!(
-            "it is version {version}; 1.{} or newer is needed",
-            ort::MINOR_VERSION
-        ));
+        return Err(format!("it is version {version}; 1.{} or newer is needed", ort::MINOR_VERSION));
     }
     // Loaded for good: unloading under ONNX Runtime's own threads and statics is not safe.
     std::mem::forget(library);

@@ -76,13 +76,7 @@ impl GraphSession {
         }
         let options = Arc::new(RunOptions::new().map_err(|error| error.to_string())?);
         let info = Arc::new(GraphInfo { inputs, outputs });
-        Ok(Self {
-            name: name.to_owned(),
-            info,
-            sources,
-            session,
-            options,
-        })
+        Ok(Self { name: name.to_owned(), info, sources, session, options })
     }
 
     /// The graph's signature.
@@ -92,28 +86,17 @@ impl GraphSession {
 
     fn run(&mut self, job: &Job) -> Result<Vec<NamedTensor>, String> {
         let text = |error: ort::Error| error.to_string();
-        let values = job
-            .inputs
-            .iter()
-            .map(convert::lend)
-            .collect::<ort::Result<Vec<_>>>()
-            .map_err(text)?;
+        let values = job.inputs.iter().map(convert::lend).collect::<ort::Result<Vec<_>>>().map_err(text)?;
         // All outputs, whichever are wanted: ONNX Runtime computes them anyway, and options that select outputs
         // cannot be shared with the thread that stops a run.
-        let results = self
-            .session
-            .run_with_options(values.as_slice(), &self.options)
-            .map_err(text)?;
+        let results = self.session.run_with_options(values.as_slice(), &self.options).map_err(text)?;
         collect(&job.outputs, &self.sources, &self.info, &results)
     }
 }
 
 impl Execute for GraphSession {
     fn execute(&mut self, job: &Job) -> Outcome {
-        self.run(job).map_err(|message| NnError::Runtime {
-            graph: self.name.clone(),
-            message,
-        })
+        self.run(job).map_err(|message| NnError::Runtime { graph: self.name.clone(), message })
     }
 
     fn switch(&self) -> Arc<dyn Switch> {
@@ -141,29 +124,18 @@ fn commit(environment: &Environment, path: &Path, intra_op_threads: usize) -> Re
     let text = |error: ort::Error| error.to_string();
     let configured = |error: ort::Error<SessionBuilder>| error.to_string();
     let builder = Session::builder(environment).map_err(text)?;
-    let builder = builder
-        .with_optimization_level(GraphOptimizationLevel::All)
-        .map_err(configured)?;
-    let builder = builder
-        .with_intra_threads(intra_op_threads.max(1))
-        .map_err(configured)?;
+    let builder = builder.with_optimization_level(GraphOptimizationLevel::All).map_err(configured)?;
+    let builder = builder.with_intra_threads(intra_op_threads.max(1)).map_err(configured)?;
     // A thread that spins for its next task takes the core from the guests.
     let builder = builder.with_intra_op_spinning(false).map_err(configured)?;
     let builder = builder.with_inter_op_spinning(false).map_err(configured)?;
-    let mut builder = builder
-        .with_log_level(runtime::session_log_level())
-        .map_err(configured)?;
+    let mut builder = builder.with_log_level(runtime::session_log_level()).map_err(configured)?;
     builder.commit_from_file(path).map_err(text)
 }
 
 fn input(outlet: &Outlet) -> Result<Port, String> {
-    tensor_port(outlet).ok_or_else(|| {
-        format!(
-            "input `{}` is a {}, which mlhost cannot give",
-            outlet.name(),
-            outlet.dtype()
-        )
-    })
+    tensor_port(outlet)
+        .ok_or_else(|| format!("input `{}` is a {}, which mlhost cannot give", outlet.name(), outlet.dtype()))
 }
 
 /// The ports that an output counts as.
@@ -171,41 +143,21 @@ fn outputs(outlet: &Outlet) -> Result<Vec<(Port, Part)>, String> {
     if let Some(port) = tensor_port(outlet) {
         return Ok(vec![(port, Part::Tensor)]);
     }
-    let unsupported = || {
-        format!(
-            "output `{}` is a {}, which mlhost cannot pass on",
-            outlet.name(),
-            outlet.dtype()
-        )
-    };
+    let unsupported =
+        || format!("output `{}` is a {}, which mlhost cannot pass on", outlet.name(), outlet.dtype());
     let ValueType::Sequence(inner) = outlet.dtype() else {
         return Err(unsupported());
     };
-    let ValueType::Map {
-        key,
-        value: TensorElementType::Float32,
-    } = **inner
-    else {
+    let ValueType::Map { key, value: TensorElementType::Float32 } = **inner else {
         return Err(unsupported());
     };
     let keys = convert::element_type(key)
         .filter(|key| matches!(key, ElementType::S64 | ElementType::Text))
         .ok_or_else(unsupported)?;
     let name = outlet.name();
-    let values_port = Port {
-        name: name.to_owned(),
-        element_type: ElementType::F32,
-        shape: vec![None, None],
-    };
-    let keys_port = Port {
-        name: format!("{name}{KEYS_SUFFIX}"),
-        element_type: keys,
-        shape: vec![None],
-    };
-    Ok(vec![
-        (values_port, Part::MapValues(keys)),
-        (keys_port, Part::MapKeys(keys)),
-    ])
+    let values_port = Port { name: name.to_owned(), element_type: ElementType::F32, shape: vec![None, None] };
+    let keys_port = Port { name: format!("{name}{KEYS_SUFFIX}"), element_type: keys, shape: vec![None] };
+    Ok(vec![(values_port, Part::MapValues(keys)), (keys_port, Part::MapKeys(keys))])
 }
 
 fn tensor_port(outlet: &Outlet) -> Option<Port> {
@@ -214,11 +166,7 @@ fn tensor_port(outlet: &Outlet) -> Option<Port> {
     };
     // Negative where the axis is symbolic or unknown.
     let shape = shape.iter().map(|size| u32::try_from(*size).ok()).collect();
-    Some(Port {
-        name: outlet.name().to_owned(),
-        element_type: convert::element_type(*ty)?,
-        shape,
-    })
+    Some(Port { name: outlet.name().to_owned(), element_type: convert::element_type(*ty)?, shape })
 }
 
 /// The wanted outputs of a run, in the order wanted.
@@ -244,10 +192,7 @@ fn collect(
             (Part::MapKeys(_), Some(maps)) => maps.keys.clone(),
             _ => convert::copy(value).map_err(failed)?,
         };
-        tensors.push(NamedTensor {
-            name: port.name.clone(),
-            tensor,
-        });
+        tensors.push(NamedTensor { name: port.name.clone(), tensor });
     }
     Ok(tensors)
 }

@@ -30,22 +30,14 @@ pub(crate) fn bind(
             ports => ports.iter().position(|port| port.name == name),
         };
         let Some(position) = position else {
-            return Err(NnError::InputNotFound {
-                input: name,
-                names: names(&info.inputs),
-            });
+            return Err(NnError::InputNotFound { input: name, names: names(&info.inputs) });
         };
         if slots[position].replace(tensor).is_some() {
-            return Err(NnError::Duplicate {
-                name: info.inputs[position].name.clone(),
-            });
+            return Err(NnError::Duplicate { name: info.inputs[position].name.clone() });
         }
     }
     let given = slots.into_iter().zip(&info.inputs).map(|(tensor, port)| {
-        tensor.ok_or_else(|| NnError::InputMissing {
-            input: port.name.clone(),
-            expected: port.describe(),
-        })
+        tensor.ok_or_else(|| NnError::InputMissing { input: port.name.clone(), expected: port.describe() })
     });
     let tensors = given.collect::<Result<Vec<_>, _>>()?;
     // Before the checks below, which look at every byte of a text.
@@ -68,10 +60,7 @@ pub(crate) fn select(info: &GraphInfo, wanted: &[String]) -> Result<Vec<usize>, 
     let mut positions = Vec::with_capacity(wanted.len());
     for name in wanted {
         let Some(position) = info.outputs.iter().position(|port| port.name == *name) else {
-            return Err(NnError::OutputNotFound {
-                output: name.clone(),
-                names: names(&info.outputs),
-            });
+            return Err(NnError::OutputNotFound { output: name.clone(), names: names(&info.outputs) });
         };
         if positions.contains(&position) {
             return Err(NnError::Duplicate { name: name.clone() });
@@ -86,39 +75,23 @@ pub(crate) fn select(info: &GraphInfo, wanted: &[String]) -> Result<Vec<usize>, 
 /// A shape such as `[4294967295, 4294967295, 0]` holds no element but makes kernels compute sizes from its other
 /// axes, so those are held to the limit as well.
 fn check_size(tensors: &[Tensor], limit: u64) -> Result<(), NnError> {
-    let elements = tensors.iter().fold(0u64, |sum, tensor| {
-        sum.saturating_add(tensor.elements.len() as u64)
-    });
+    let elements = tensors.iter().fold(0u64, |sum, tensor| sum.saturating_add(tensor.elements.len() as u64));
     let spans = tensors.iter().map(|tensor| {
-        tensor.shape.iter().fold(1u64, |product, size| {
-            product.saturating_mul(u64::from(*size).max(1))
-        })
+        tensor.shape.iter().fold(1u64, |product, size| product.saturating_mul(u64::from(*size).max(1)))
     });
     let found = spans.fold(elements, u64::max);
-    if found > limit {
-        Err(NnError::TooLarge { found, limit })
-    } else {
-        Ok(())
-    }
+    if found > limit { Err(NnError::TooLarge { found, limit }) } else { Ok(()) }
 }
 
 fn check(port: &Port, tensor: &Tensor) -> Result<(), NnError> {
     let input = || port.name.clone();
     if tensor.elements.element_type() != port.element_type {
         let (expected, found) = (port.describe(), describe(tensor));
-        return Err(NnError::ElementType {
-            input: input(),
-            expected,
-            found,
-        });
+        return Err(NnError::ElementType { input: input(), expected, found });
     }
     if !port.fits(&tensor.shape) {
         let (expected, found) = (port.describe(), describe(tensor));
-        return Err(NnError::Shape {
-            input: input(),
-            expected,
-            found,
-        });
+        return Err(NnError::Shape { input: input(), expected, found });
     }
     Ok(tensor.check(&port.name)?)
 }

@@ -23,10 +23,7 @@ fn samples() -> Vec<(u64, Elements)> {
         (5, Elements::S16(vec![i16::MIN, -1, 0, i16::MAX])),
         (6, Elements::S32(vec![i32::MIN, -1, 0, i32::MAX])),
         (7, Elements::S64(vec![i64::MIN, -1, 0, i64::MAX])),
-        (
-            8,
-            text(&["", "a\0b", "äöü", "a text longer than what is kept in place"]),
-        ),
+        (8, text(&["", "a\0b", "äöü", "a text longer than what is kept in place"])),
         (BOOL, Elements::Boolean(vec![0, 1, 1, 0])),
         (10, Elements::F16(vec![0x0001, 0x3c00, 0x7c00, 0xfbff])),
         (11, Elements::F64(vec![f64::MIN, -0.0, f64::INFINITY, 5e-324])),
@@ -44,28 +41,15 @@ async fn every_element_type_survives_the_way_through() {
         let graph = made(&identity(number)).unwrap_or_else(|error| panic!("{element_type}: {error}"));
         let ports = [&graph.info().inputs[0], &graph.info().outputs[0]];
         for port in ports {
-            assert_eq!(
-                (port.element_type, port.shape.as_slice()),
-                (element_type, &[None, Some(2)][..])
-            );
+            assert_eq!((port.element_type, port.shape.as_slice()), (element_type, &[None, Some(2)][..]));
         }
         let given = named("input", &[2, 2], elements.clone());
         let answer = graph.compute(request(vec![given], &[])).await;
-        assert_eq!(
-            answer,
-            Ok(vec![named("output", &[2, 2], elements)]),
-            "{element_type}"
-        );
+        assert_eq!(answer, Ok(vec![named("output", &[2, 2], elements)]), "{element_type}");
         let empty = empty(element_type);
-        let given = NamedTensor {
-            name: String::new(),
-            tensor: empty.clone(),
-        };
+        let given = NamedTensor { name: String::new(), tensor: empty.clone() };
         let answer = graph.compute(request(vec![given], &[])).await;
-        let expected = NamedTensor {
-            name: "output".into(),
-            tensor: empty,
-        };
+        let expected = NamedTensor { name: "output".into(), tensor: empty };
         assert_eq!(answer, Ok(vec![expected]), "no {element_type}");
         seen.push(element_type);
     }
@@ -92,10 +76,7 @@ fn empty(element_type: ElementType) -> Tensor {
         ElementType::U64 => Elements::U64(vec![]),
         ElementType::Text => text(&[]),
     };
-    Tensor {
-        shape: vec![0, 2],
-        elements,
-    }
+    Tensor { shape: vec![0, 2], elements }
 }
 
 #[tokio::test]
@@ -103,10 +84,7 @@ async fn a_byte_that_is_neither_0_nor_1_is_true() {
     let graph = made(&identity(BOOL)).unwrap();
     let given = named("", &[1, 2], Elements::Boolean(vec![0, 255]));
     let found = graph.compute(request(vec![given], &[])).await;
-    assert_eq!(
-        found,
-        Ok(vec![named("output", &[1, 2], Elements::Boolean(vec![0, 1]))])
-    );
+    assert_eq!(found, Ok(vec![named("output", &[1, 2], Elements::Boolean(vec![0, 1]))]));
 }
 
 #[tokio::test]
@@ -117,10 +95,7 @@ async fn a_models_own_odd_booleans_come_out_as_0_and_1() {
         output("output", BOOL, &[Some(3)]),
     ]));
     let found = made(&constant).unwrap().compute(request(vec![], &[])).await;
-    assert_eq!(
-        found,
-        Ok(vec![named("output", &[3], Elements::Boolean(vec![0, 1, 1]))])
-    );
+    assert_eq!(found, Ok(vec![named("output", &[3], Elements::Boolean(vec![0, 1, 1]))]));
 }
 
 #[tokio::test]
@@ -153,8 +128,5 @@ fn a_graph_with_an_element_type_that_wire_lacks_does_not_load() {
     let Err(NnError::Load { message, .. }) = made(&identity(FLOAT8E4M3FN)).map(|_| ()) else {
         panic!("it loaded");
     };
-    assert_eq!(
-        message,
-        "input `input` is a Tensor<f8_e4m3fn>(n, 2), which mlhost cannot give"
-    );
+    assert_eq!(message, "input `input` is a Tensor<f8_e4m3fn>(n, 2), which mlhost cannot give");
 }

@@ -36,11 +36,7 @@ fn flowers() -> NamedTensor {
 }
 
 fn port(name: &str, element_type: ElementType, shape: &[Option<u32>]) -> Port {
-    Port {
-        name: name.to_owned(),
-        element_type,
-        shape: shape.to_vec(),
-    }
+    Port { name: name.to_owned(), element_type, shape: shape.to_vec() }
 }
 
 /// FEED: `{"input": numpy.float32([[5.1, 3.5, 1.4, 0.2], [6.3, 3.3, 6.0, 2.5], [5.9, 3.0, 4.2, 1.5]])}`
@@ -48,15 +44,9 @@ fn port(name: &str, element_type: ElementType, shape: &[Option<u32>]) -> Port {
 async fn iris_predicts_what_python_predicts() {
     let graph = sample("iris.onnx");
     let found = graph.compute(request(vec![flowers()], &[])).await.unwrap();
-    let [label, probabilities] = found.as_slice() else {
-        panic!("{found:?}")
-    };
+    let [label, probabilities] = found.as_slice() else { panic!("{found:?}") };
     assert_close(label, &named("label", &[3], Elements::S64(vec![0, 2, 1])));
-    let expected = named(
-        "probabilities",
-        &[3, 3],
-        Elements::F32(FLOWER_PROBABILITIES.to_vec()),
-    );
+    let expected = named("probabilities", &[3, 3], Elements::F32(FLOWER_PROBABILITIES.to_vec()));
     assert_close(probabilities, &expected);
 }
 
@@ -73,14 +63,9 @@ async fn wanted_outputs_come_alone_and_in_the_order_asked_for() {
 #[tokio::test]
 async fn no_rows_give_no_rows() {
     let none = named("", &[0, 4], Elements::F32(vec![]));
-    let found = sample("iris.onnx")
-        .compute(request(vec![none], &[]))
-        .await
-        .unwrap();
-    let expected = [
-        named("label", &[0], Elements::S64(vec![])),
-        named("probabilities", &[0, 3], Elements::F32(vec![])),
-    ];
+    let found = sample("iris.onnx").compute(request(vec![none], &[])).await.unwrap();
+    let expected =
+        [named("label", &[0], Elements::S64(vec![])), named("probabilities", &[0, 3], Elements::F32(vec![]))];
     assert_eq!(found, expected);
 }
 
@@ -107,24 +92,12 @@ async fn a_sequence_of_maps_is_a_matrix_and_its_keys() {
     ];
     assert_eq!(graph.info().outputs, expected);
     let found = graph.compute(request(vec![flowers()], &[])).await.unwrap();
-    let [label, probabilities, keys] = found.as_slice() else {
-        panic!("{found:?}")
-    };
+    let [label, probabilities, keys] = found.as_slice() else { panic!("{found:?}") };
     assert_close(label, &named("output_label", &[3], Elements::S64(vec![0, 2, 1])));
-    let expected = named(
-        "output_probability",
-        &[3, 3],
-        Elements::F32(FLOWER_PROBABILITIES.to_vec()),
-    );
+    let expected = named("output_probability", &[3, 3], Elements::F32(FLOWER_PROBABILITIES.to_vec()));
     assert_close(probabilities, &expected);
-    assert_close(
-        keys,
-        &named("output_probability.keys", &[3], Elements::S64(vec![0, 1, 2])),
-    );
-    let found = graph
-        .compute(request(vec![flowers()], &["output_probability.keys"]))
-        .await
-        .unwrap();
+    assert_close(keys, &named("output_probability.keys", &[3], Elements::S64(vec![0, 1, 2])));
+    let found = graph.compute(request(vec![flowers()], &["output_probability.keys"])).await.unwrap();
     assert_eq!(found.as_slice(), std::slice::from_ref(keys));
 }
 
@@ -150,70 +123,35 @@ async fn titanic_takes_texts_and_numbers_in_any_order() {
     ];
     assert_eq!(graph.info().inputs, expected);
     let found = graph.compute(request(inputs, &[])).await.unwrap();
-    let [label, probabilities] = found.as_slice() else {
-        panic!("{found:?}")
-    };
+    let [label, probabilities] = found.as_slice() else { panic!("{found:?}") };
     assert_close(label, &named("label", &[2], Elements::S64(vec![1, 0])));
     let expected = vec![0.000_680_118_8, 0.999_319_9, 0.998_414_75, 0.001_585_245_1];
-    assert_close(
-        probabilities,
-        &named("probabilities", &[2, 2], Elements::F32(expected)),
-    );
+    assert_close(probabilities, &named("probabilities", &[2, 2], Elements::F32(expected)));
 }
 
 /// FEED: `{"text": numpy.array([["great"], ["bad"], ["äö"]], object)}`
 #[tokio::test]
 async fn sentiment_gives_texts_for_texts() {
     let inputs = vec![named("text", &[3, 1], text(&["great", "bad", "äö"]))];
-    let found = sample("sentiment_tfidf_c_locale.onnx")
-        .compute(request(inputs, &[]))
-        .await
-        .unwrap();
-    let [label, probabilities] = found.as_slice() else {
-        panic!("{found:?}")
-    };
+    let found = sample("sentiment_tfidf_c_locale.onnx").compute(request(inputs, &[])).await.unwrap();
+    let [label, probabilities] = found.as_slice() else { panic!("{found:?}") };
     assert_close(label, &named("label", &[3], text(&["pos", "neg", "neg"])));
-    let expected = vec![
-        0.417_547_58,
-        0.582_452_4,
-        0.562_309_74,
-        0.437_690_26,
-        0.504_685_9,
-        0.495_314_12,
-    ];
-    assert_close(
-        probabilities,
-        &named("probabilities", &[3, 2], Elements::F32(expected)),
-    );
+    let expected = vec![0.417_547_58, 0.582_452_4, 0.562_309_74, 0.437_690_26, 0.504_685_9, 0.495_314_12];
+    assert_close(probabilities, &named("probabilities", &[3, 2], Elements::F32(expected)));
 }
 
 /// FEED: `{"input": numpy.repeat(numpy.float32([[0], [20], [500]]), 30, axis=1)}`
 #[tokio::test]
 async fn an_output_has_the_shape_it_has_and_not_the_one_declared() {
     let graph = sample("cancer_lgbm.onnx");
-    assert_eq!(
-        graph.info().outputs[0],
-        port("label", ElementType::S64, &[Some(1)])
-    );
+    assert_eq!(graph.info().outputs[0], port("label", ElementType::S64, &[Some(1)]));
     let rows = [0.0, 20.0, 500.0].iter().flat_map(|value| [*value; 30]).collect();
     let inputs = vec![named("input", &[3, 30], Elements::F32(rows))];
     let found = graph.compute(request(inputs, &[])).await.unwrap();
-    let [label, probabilities] = found.as_slice() else {
-        panic!("{found:?}")
-    };
+    let [label, probabilities] = found.as_slice() else { panic!("{found:?}") };
     assert_close(label, &named("label", &[3], Elements::S64(vec![1, 1, 0])));
-    let expected = vec![
-        3.576_278_7e-7,
-        0.999_999_64,
-        0.397_372_37,
-        0.602_627_64,
-        0.999_998,
-        2.026_558e-6,
-    ];
-    assert_close(
-        probabilities,
-        &named("probabilities", &[3, 2], Elements::F32(expected)),
-    );
+    let expected = vec![3.576_278_7e-7, 0.999_999_64, 0.397_372_37, 0.602_627_64, 0.999_998, 2.026_558e-6];
+    assert_close(probabilities, &named("probabilities", &[3, 2], Elements::F32(expected)));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -249,12 +187,6 @@ fn a_sole_graph_also_answers_to_model() {
     assert!(two.sole().is_none());
     assert_eq!(two.get("second").map(|graph| graph.info().inputs.len()), Ok(5));
     let error = two.get("model").map(|_| ()).unwrap_err();
-    assert_eq!(
-        error.to_string(),
-        "there is no graph `model`; the graphs are `sample`, `second`"
-    );
-    assert!(matches!(
-        Graphs::default().get("model"),
-        Err(NnError::GraphNotFound { .. })
-    ));
+    assert_eq!(error.to_string(), "there is no graph `model`; the graphs are `sample`, `second`");
+    assert!(matches!(Graphs::default().get("model"), Err(NnError::GraphNotFound { .. })));
 }

@@ -1,11 +1,6 @@
 //! Loading the library. One test, since a process loads it once: everything before the library is there, then after.
 
-#![allow(
-    clippy::panic,
-    clippy::unwrap_used,
-    clippy::expect_used,
-    reason = "helpers of tests are tests"
-)]
+#![allow(clippy::panic, clippy::unwrap_used, clippy::expect_used, reason = "helpers of tests are tests")]
 
 mod support;
 
@@ -27,18 +22,11 @@ fn message(result: Result<(), NnError>) -> String {
 /// The C library that this process runs on.
 fn c_library() -> PathBuf {
     let maps = std::fs::read_to_string("/proc/self/maps").unwrap();
-    let mut paths = maps
-        .lines()
-        .filter_map(|line| line.split_whitespace().nth(5))
-        .map(PathBuf::from);
+    let mut paths = maps.lines().filter_map(|line| line.split_whitespace().nth(5)).map(PathBuf::from);
     let is_c_library = |path: &PathBuf| {
-        path.file_name()
-            .and_then(|name| name.to_str())
-            .is_some_and(|name| name.starts_with("libc."))
+        path.file_name().and_then(|name| name.to_str()).is_some_and(|name| name.starts_with("libc."))
     };
-    paths
-        .find(is_c_library)
-        .expect("the C library among the mapped files")
+    paths.find(is_c_library).expect("the C library among the mapped files")
 }
 
 /// Counts the events under ONNX Runtime's target, of every level.
@@ -78,10 +66,7 @@ fn the_library_is_loaded_once_and_what_is_not_it_is_refused() {
     assert_eq!(runtime_version(), None);
     let missing = PathBuf::from("no/such/libonnxruntime.so");
     let text = initialize(&missing).unwrap_err().to_string();
-    assert!(
-        text.starts_with("cannot load ONNX Runtime from `no/such/libonnxruntime.so`: "),
-        "{text}"
-    );
+    assert!(text.starts_with("cannot load ONNX Runtime from `no/such/libonnxruntime.so`: "), "{text}");
     // A file that is no library at all, and a library that is another one.
     assert!(!message(initialize(&model)).is_empty());
     if cfg!(target_os = "linux") {
@@ -95,11 +80,7 @@ fn the_library_is_loaded_once_and_what_is_not_it_is_refused() {
     let version = runtime_version().unwrap();
     assert!(version.starts_with("1."), "{version}");
     assert_eq!(load(), Ok(()));
-    assert_ne!(
-        events.0.load(Ordering::SeqCst),
-        0,
-        "no message of ONNX Runtime reached `tracing`"
-    );
+    assert_ne!(events.0.load(Ordering::SeqCst), 0, "no message of ONNX Runtime reached `tracing`");
 
     assert!(message(initialize(&model)).starts_with("a process has one ONNX Runtime, and `"));
 }

@@ -149,10 +149,7 @@ pub(crate) fn tensor_out(tensor: nn::NamedTensorResult) -> wire::NamedTensor {
         From::U64(values) => To::U64(values),
         From::Text(values) => To::Text(packed_out(values)),
     };
-    wire::NamedTensor {
-        name: tensor.name,
-        tensor: wire::Tensor { shape: tensor.tensor.shape, elements },
-    }
+    wire::NamedTensor { name: tensor.name, tensor: wire::Tensor { shape: tensor.tensor.shape, elements } }
 }
 
 fn packed_out(packed: nn::PackedResult) -> wire::Packed {
@@ -177,11 +174,12 @@ pub(crate) fn tensor_given(tensor: wire::NamedTensor) -> nn::NamedTensorResult {
         From::U16(values) => To::U16(values),
         From::U32(values) => To::U32(values),
         From::U64(values) => To::U64(values),
-        From::Text(packed) => {
-            To::Text(nn::PackedResult { offsets: packed.offsets, data: packed.data })
-        }
+        From::Text(packed) => To::Text(nn::PackedResult { offsets: packed.offsets, data: packed.data }),
     };
-    nn::NamedTensorResult { name: tensor.name, tensor: nn::TensorResult { shape: tensor.tensor.shape, elements } }
+    nn::NamedTensorResult {
+        name: tensor.name,
+        tensor: nn::TensorResult { shape: tensor.tensor.shape, elements },
+    }
 }
 
 pub(crate) fn element_type(element_type: wire::ElementType) -> nn::ElementType {

@@ -33,7 +33,9 @@ struct Shared {
 
 impl Journal {
     pub(crate) fn new(guest: Arc<str>, log_bytes: usize) -> Self {
-        Self { shared: Arc::new(Shared { guest, left: AtomicUsize::new(log_bytes), dropped: AtomicU64::new(0) }) }
+        Self {
+            shared: Arc::new(Shared { guest, left: AtomicUsize::new(log_bytes), dropped: AtomicU64::new(0) }),
+        }
     }
 
     /// Writes one line, or counts it as dropped.

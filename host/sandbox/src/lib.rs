@@ -25,4 +25,5 @@ pub use engine::{Engine, EngineOptions};
 pub use error::{Budget, SandboxError};
 pub use guest::{Guest, GuestSource};
 pub use limits::Limits;
+pub use linker::{Provision, provision};
 pub use wasi::WasiGrants;

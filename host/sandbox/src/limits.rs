@@ -31,12 +31,7 @@ pub(crate) struct GuestLimiter {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self {
-            memory_bytes: 64 << 20,
-            table_elements: 1 << 16,
-            data_bytes: 32 << 20,
-            log_bytes: 64 << 10,
-        }
+        Self { memory_bytes: 64 << 20, table_elements: 1 << 16, data_bytes: 32 << 20, log_bytes: 64 << 10 }
     }
 }
 

@@ -30,6 +30,29 @@ const ALWAYS: [&str; 9] = [
 const WASI: [&str; 6] =
     ["wasi:cli/", "wasi:clocks/", "wasi:filesystem/", "wasi:io/", "wasi:random/", "wasi:sockets/"];
 
+/// What stands behind an import.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Provision {
+    /// Every guest may import it.
+    Always,
+    /// WASI 0.2, linked with nothing granted unless bundle and operator both name it.
+    Wasi,
+    /// Nothing: a component that imports it is refused.
+    Nothing,
+}
+
+/// What a guest that imports the interface `import` gets.
+#[must_use]
+pub fn provision(import: &str) -> Provision {
+    if ALWAYS.contains(&import) {
+        Provision::Always
+    } else if WASI.iter().any(|package| import.starts_with(package)) {
+        Provision::Wasi
+    } else {
+        Provision::Nothing
+    }
+}
+
 /// A linker with what `component` may import, and whether that includes WASI.
 ///
 /// # Errors
@@ -39,10 +62,10 @@ pub(crate) fn link(component: &Component) -> Result<(Linker<GuestState>, bool), 
     let engine = component.engine();
     let mut uses_wasi = false;
     for (import, _) in component.component_type().imports(engine) {
-        if WASI.iter().any(|package| import.starts_with(package)) {
-            uses_wasi = true;
-        } else if !ALWAYS.contains(&import) {
-            return Err(SandboxError::Import { import: import.to_owned() });
+        match provision(import) {
+            Provision::Always => {}
+            Provision::Wasi => uses_wasi = true,
+            Provision::Nothing => return Err(SandboxError::Import { import: import.to_owned() }),
         }
     }
     let mut linker = Linker::new(engine);

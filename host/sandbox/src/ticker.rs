@@ -122,7 +122,8 @@ mod tests {
         let (sender, ticks) = mpsc::channel();
         let ticker = Ticker::start(move || {
             let _ = sender.send(());
-        }).unwrap();
+        })
+        .unwrap();
         // Until it has parked, ticks keep coming; a parked one says nothing for as long as we care to wait.
         while !ticker.shared.parked.load(Ordering::SeqCst) {
             thread::yield_now();

@@ -4,6 +4,8 @@
 //! resource table and count against its data budget. `mlhost:nn` does the same in one crossing and with every element
 //! type. Written from the WIT, because wasmtime-wasi-nn 48 takes only f32 inputs and panics on others.
 
+#![expect(unreachable_pub, reason = "the generated bindings export the resources' types")]
+
 use mlhost_nn::NnError;
 use mlhost_wire::values::{Elements, NamedTensor, Tensor as WireTensor};
 use wasmtime::component::Resource;
@@ -18,19 +20,19 @@ use crate::graphs::code;
 use crate::state::GuestState;
 
 /// A tensor that the host holds for a guest, as the guest gave it.
-pub(crate) struct HeldTensor {
+pub struct HeldTensor {
     dimensions: Vec<u32>,
     ty: TensorType,
     data: Vec<u8>,
 }
 
 /// A graph that a guest has opened, and its execution context: neither has state of its own.
-pub(crate) struct HeldGraph {
+pub struct HeldGraph {
     name: String,
 }
 
 /// An error that a guest can ask about.
-pub(crate) struct HeldError {
+pub struct HeldError {
     code: ErrorCode,
     data: String,
 }
@@ -73,13 +75,16 @@ impl GuestState {
         self.hold_error(code, error.to_string())
     }
 
-    fn input(&self, name: String, tensor: &Resource<HeldTensor>) -> wasmtime::Result<Result<NamedTensor, String>> {
+    fn input(
+        &self,
+        name: String,
+        tensor: &Resource<HeldTensor>,
+    ) -> wasmtime::Result<Result<NamedTensor, String>> {
         let held = self.table.get(tensor)?;
         Ok(match elements(held) {
-            Some(elements) => Ok(NamedTensor {
-                name,
-                tensor: WireTensor { shape: held.dimensions.clone(), elements },
-            }),
+            Some(elements) => {
+                Ok(NamedTensor { name, tensor: WireTensor { shape: held.dimensions.clone(), elements } })
+            }
             None => Err(format!(
                 "tensor `{name}` has {} bytes, which are no whole number of {:?} elements",
                 held.data.len(),
@@ -191,8 +196,10 @@ impl inference::HostGraphExecutionContext for GuestState {
         let mut held = Vec::with_capacity(outputs.len());
         for NamedTensor { name, tensor } in outputs {
             let Some((ty, data)) = bytes(&tensor.elements) else {
-                let message =
-                    format!("output `{name}` is {}, which wasi:nn has not; use mlhost:nn", tensor.elements.element_type());
+                let message = format!(
+                    "output `{name}` is {}, which wasi:nn has not; use mlhost:nn",
+                    tensor.elements.element_type()
+                );
                 return Ok(Err(self.hold_error(ErrorCode::UnsupportedOperation, message)?));
             };
             held.push((name, self.hold_tensor(HeldTensor { dimensions: tensor.shape, ty, data })?));
@@ -210,8 +217,9 @@ fn elements(held: &HeldTensor) -> Option<Elements> {
     macro_rules! whole {
         ($variant:ident, $number:ty) => {{
             let (chunks, rest) = held.data.as_chunks::<{ size_of::<$number>() }>();
-            rest.is_empty()
-                .then(|| Elements::$variant(chunks.iter().map(|chunk| <$number>::from_le_bytes(*chunk)).collect()))
+            rest.is_empty().then(|| {
+                Elements::$variant(chunks.iter().map(|chunk| <$number>::from_le_bytes(*chunk)).collect())
+            })
         }};
     }
     match held.ty {

@@ -10,7 +10,10 @@ use crate::config::{ConfigError, Environment};
 /// # Errors
 ///
 /// [`ConfigError`] for a variable that names no format.
-pub(super) fn format(flag: Option<LogFormat>, environment: Environment<'_>) -> Result<LogFormat, ConfigError> {
+pub(super) fn format(
+    flag: Option<LogFormat>,
+    environment: Environment<'_>,
+) -> Result<LogFormat, ConfigError> {
     if let Some(format) = flag {
         return Ok(format);
     }

@@ -27,22 +27,23 @@ use crate::serve::server::Server;
 /// Sandboxes over the requests that may be in the model: the pool's own limit is the last line, never the first.
 const SPARE_SANDBOXES: u32 = 8;
 
-pub(super) fn run(args: ServeArgs) -> anyhow::Result<()> {
+pub(super) fn run(args: &ServeArgs) -> anyhow::Result<()> {
     let started = Instant::now();
     let environment = config::process_environment;
     let format = log::format(args.log_format, &environment)?;
     log::start(format, &environment)?;
     let mut config = ServerConfig::from_environment(&environment)?;
-    apply(&args, &mut config);
+    apply(args, &mut config);
     let allowed = LimitsAllowed {
         memory_bytes: args.max_memory,
         data_bytes: args.max_data,
         grants: args.allow.clone(),
     };
-    let source = source(&args, &allowed)?;
+    let source = source(args, &allowed)?;
     config.timeout = source.time.map_or(config.timeout, |time| time.min(config.timeout));
-    config.max_requests = source.concurrency.map_or(config.max_requests, |most| most.min(config.max_requests));
-    load_runtime(&args)?;
+    config.max_requests =
+        source.concurrency.map_or(config.max_requests, |most| most.min(config.max_requests));
+    load_runtime(args)?;
 
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
@@ -118,7 +119,8 @@ fn source(args: &ServeArgs, allowed: &LimitsAllowed) -> anyhow::Result<ModelSour
         artifacts.insert(artifact.name.clone(), read(&artifact.path)?);
     }
     let named = args.model.first().map(|model| model.name.clone());
-    let stem = args.component.as_deref().and_then(Path::file_stem).map(|stem| stem.to_string_lossy().into_owned());
+    let stem =
+        args.component.as_deref().and_then(Path::file_stem).map(|stem| stem.to_string_lossy().into_owned());
     Ok(ModelSource {
         name: named.or(stem).unwrap_or_else(|| "model".to_owned()),
         component,

@@ -72,11 +72,11 @@ fn choose(metadata: &Value, folder: &Path, manifest: &Path) -> Result<Package, B
     let packages: Vec<&Value> = metadata["packages"].as_array().into_iter().flatten().collect();
     let own = packages.iter().find(|package| Path::new(&text(&package["manifest_path"])) == manifest);
     let chosen = if let Some(own) = own {
-        own
+        *own
     } else {
-        let guests: Vec<&Value> = packages.into_iter().filter(|package| has_cdylib(package)).collect();
+        let guests: Vec<&Value> = packages.iter().copied().filter(|package| has_cdylib(package)).collect();
         match guests.as_slice() {
-            [only] => only,
+            [only] => *only,
             [] => return Err(BuildError::NoGuests { path }),
             several => return Err(BuildError::SeveralPackages { path, known: names(several) }),
         }
@@ -181,8 +181,10 @@ fn read_messages(lines: impl BufRead, package: &str, human: &mut impl Write) -> 
         if ours && is_cdylib(&message["target"]) {
             let files = message["filenames"].as_array().map(Vec::as_slice).unwrap_or_default();
             let module = files.iter().map(|file| PathBuf::from(text(file)));
-            messages.module =
-                module.into_iter().find(|file| file.extension() == Some(OsStr::new("wasm"))).or(messages.module);
+            messages.module = module
+                .into_iter()
+                .find(|file| file.extension() == Some(OsStr::new("wasm")))
+                .or(messages.module);
         }
     }
     messages

@@ -6,12 +6,12 @@ use std::path::Path;
 use wit_component::ComponentEncoder;
 
 use super::BuildError;
-use crate::inspect::{self, Kind, PREDICTOR};
+use crate::inspect::{self, PREDICTOR};
 
 /// How every core module and no component starts (WebAssembly core specification, section 5.5.16).
 const CORE_PREAMBLE: &[u8] = b"\0asm\x01\0\0\0";
 
-/// Encodes `core`, checks the result against the WebAssembly specification and that mlhost can serve it. `path` is
+/// Encodes `core`, checks the result against the WebAssembly specification and that it is a model. `path` is
 /// only for messages.
 ///
 /// # Errors
@@ -20,15 +20,15 @@ pub(crate) fn encode(core: &[u8], path: &Path) -> Result<Vec<u8>, BuildError> {
     let path = path.to_path_buf();
     if !core.starts_with(CORE_PREAMBLE) {
         let problem = match inspect::inspect(core) {
-            Ok(found) if found.kind == Kind::Component => {
-                "is a component already: it needs no `mlhost build`".to_owned()
-            }
+            Ok(_) => "is a component already: it needs no `mlhost build`".to_owned(),
             _ => "is not a WebAssembly module".to_owned(),
         };
         return Err(BuildError::NotAModule { path, problem });
     }
-    let (stripped, _) = wit_component::metadata::decode(core)
-        .map_err(|error| BuildError::NotAModule { path: path.clone(), problem: format!("is broken: {error:#}") })?;
+    let (stripped, _) = wit_component::metadata::decode(core).map_err(|error| BuildError::NotAModule {
+        path: path.clone(),
+        problem: format!("is broken: {error:#}"),
+    })?;
     if stripped.is_none() {
         return Err(BuildError::NoMetadata { path });
     }
@@ -39,10 +39,12 @@ pub(crate) fn encode(core: &[u8], path: &Path) -> Result<Vec<u8>, BuildError> {
         .map_err(|error| BuildError::Encode { path: path.clone(), detail: format!("{error:#}") })?;
     let found = inspect::inspect(&component)
         .map_err(|error| BuildError::Encode { path: path.clone(), detail: error.to_string() })?;
-    if !found.servable {
+    if !found.exports.iter().any(|export| export.name == PREDICTOR) {
         let found = match found.exports.as_slice() {
             [] => "nothing".to_owned(),
-            exports => exports.iter().map(|export| format!("`{}`", export.name)).collect::<Vec<_>>().join(", "),
+            exports => {
+                exports.iter().map(|export| format!("`{}`", export.name)).collect::<Vec<_>>().join(", ")
+            }
         };
         return Err(BuildError::NotAModel { path, wanted: PREDICTOR, found });
     }

@@ -93,6 +93,8 @@ fn value(line: &mut Vec<u8>, elements: &Elements, index: usize) -> Option<()> {
         Elements::U32(values) => write!(line, "{}", values.get(index)?).ok(),
         Elements::U64(values) => write!(line, "{}", values.get(index)?).ok(),
         Elements::Boolean(values) => write!(line, "{}", *values.get(index)? != 0).ok(),
-        Elements::Text(values) => serde_json::to_writer(line, std::str::from_utf8(values.get(index)?).ok()?).ok(),
+        Elements::Text(values) => {
+            serde_json::to_writer(line, std::str::from_utf8(values.get(index)?).ok()?).ok()
+        }
     }
 }

@@ -89,7 +89,8 @@ impl Service {
                 return Ok(response);
             }
             Route::Unknown => {
-                let public = format!("there is no `{}`; the routes are {}", request.uri().path(), ROUTES.join(", "));
+                let public =
+                    format!("there is no `{}`; the routes are {}", request.uri().path(), ROUTES.join(", "));
                 Mlflow.refuse(&Fault::new(FaultKind::NotFound, public))
             }
         };
@@ -104,7 +105,8 @@ impl Service {
         let deadline = Instant::now() + self.config.timeout;
         let (head, body) = request.into_parts();
         let reading = self.bodies.read(body, self.config.max_body_bytes);
-        let held = tokio::time::timeout_at(deadline.into(), reading).await.map_err(|_| fault::deadline())??;
+        let held =
+            tokio::time::timeout_at(deadline.into(), reading).await.map_err(|_| fault::deadline())??;
         // Tried, not awaited: a request that would have to wait for a sandbox is told so at once.
         let _permit = self.requests.try_acquire().map_err(|_| fault::overloaded())?;
         let content_type = match head.headers.get(CONTENT_TYPE).map(HeaderValue::to_str) {

@@ -510,7 +510,10 @@ mod tests {
     #[test]
     fn a_column_shorter_than_the_table_is_found() {
         assert_eq!(table(text(&["x", "y"]), 2).check(), Ok(()));
-        assert!(matches!(table(text(&["x"]), 2).check(), Err(Inconsistent::Rows { found: 1, expected: 2, .. })));
+        assert!(matches!(
+            table(text(&["x"]), 2).check(),
+            Err(Inconsistent::Rows { found: 1, expected: 2, .. })
+        ));
     }
 
     #[test]

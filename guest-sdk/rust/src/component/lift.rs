@@ -17,10 +17,7 @@ pub(super) fn input(input: types::Input) -> Input {
             rows: table.rows as usize,
         }),
         types::Input::Tensors(list) => Input::Tensors(tensors(list)),
-        types::Input::Blob(blob) => Input::Blob(Blob {
-            content_type: blob.content_type,
-            data: blob.data,
-        }),
+        types::Input::Blob(blob) => Input::Blob(Blob { content_type: blob.content_type, data: blob.data }),
     }
 }
 
@@ -42,10 +39,7 @@ pub(super) fn params(params: Vec<types::Param>) -> Params {
 }
 
 pub(super) fn tensors(tensors: Vec<nn::NamedTensor>) -> Tensors {
-    tensors
-        .into_iter()
-        .map(|named| (named.name, tensor(named.tensor)))
-        .collect()
+    tensors.into_iter().map(|named| (named.name, tensor(named.tensor))).collect()
 }
 
 pub(super) fn portable(tensor: &wasi::tensor::Tensor) -> Result<Tensor, GraphError> {
@@ -72,10 +66,7 @@ pub(super) fn element_type(element_type: nn::ElementType) -> ElementType {
 }
 
 fn packed(packed: nn::Packed) -> Packed {
-    Packed {
-        offsets: packed.offsets,
-        data: packed.data,
-    }
+    Packed { offsets: packed.offsets, data: packed.data }
 }
 
 fn column(column: types::Column) -> Column {
@@ -90,11 +81,7 @@ fn column(column: types::Column) -> Column {
         types::ColumnData::Datetime(values) => ColumnData::Datetime(values),
         types::ColumnData::Json(values) => ColumnData::Json(packed(values)),
     };
-    Column {
-        name: column.name,
-        data,
-        validity: column.validity,
-    }
+    Column { name: column.name, data, validity: column.validity }
 }
 
 fn tensor(tensor: nn::Tensor) -> Tensor {
@@ -114,8 +101,5 @@ fn tensor(tensor: nn::Tensor) -> Tensor {
         nn::Elements::U64(values) => Elements::U64(values),
         nn::Elements::Text(values) => Elements::Text(packed(values)),
     };
-    Tensor {
-        shape: tensor.shape.into_iter().map(|size| size as usize).collect(),
-        elements,
-    }
+    Tensor { shape: tensor.shape.into_iter().map(|size| size as usize).collect(), elements }
 }

@@ -10,11 +10,7 @@ use crate::{Column, ColumnData, Elements, Error, GraphError, Output, Packed, Tab
 
 pub(super) fn failure(error: Error) -> types::Failure {
     let message = error.message().to_owned();
-    if error.is_rejected() {
-        types::Failure::Rejected(message)
-    } else {
-        types::Failure::Failed(message)
-    }
+    if error.is_rejected() { types::Failure::Rejected(message) } else { types::Failure::Failed(message) }
 }
 
 pub(super) fn output(output: Output) -> types::Output {
@@ -22,18 +18,14 @@ pub(super) fn output(output: Output) -> types::Output {
         Output::Table(table) => types::Output::Table(lower_table(table)),
         Output::Tensors(list) => types::Output::Tensors(tensors(list)),
         Output::Json(text) => types::Output::Json(text),
-        Output::Blob(blob) => types::Output::Blob(types::Blob {
-            content_type: blob.content_type,
-            data: blob.data,
-        }),
+        Output::Blob(blob) => {
+            types::Output::Blob(types::Blob { content_type: blob.content_type, data: blob.data })
+        }
     }
 }
 
 pub(super) fn tensors(tensors: Tensors) -> Vec<nn::NamedTensor> {
-    let named = |(name, tensor)| nn::NamedTensor {
-        name,
-        tensor: lower_tensor(tensor),
-    };
+    let named = |(name, tensor)| nn::NamedTensor { name, tensor: lower_tensor(tensor) };
     tensors.into_iter().map(named).collect()
 }
 
@@ -57,17 +49,11 @@ fn dimensions(tensor: &Tensor) -> Vec<u32> {
 }
 
 fn packed(packed: Packed) -> nn::Packed {
-    nn::Packed {
-        offsets: packed.offsets,
-        data: packed.data,
-    }
+    nn::Packed { offsets: packed.offsets, data: packed.data }
 }
 
 fn lower_table(table: Table) -> types::Table {
-    types::Table {
-        rows: table.rows as u32,
-        columns: table.columns.into_iter().map(column).collect(),
-    }
+    types::Table { rows: table.rows as u32, columns: table.columns.into_iter().map(column).collect() }
 }
 
 fn column(column: Column) -> types::Column {
@@ -82,11 +68,7 @@ fn column(column: Column) -> types::Column {
         ColumnData::Datetime(values) => types::ColumnData::Datetime(values),
         ColumnData::Json(values) => types::ColumnData::Json(packed(values)),
     };
-    types::Column {
-        name: column.name,
-        data,
-        validity: column.validity,
-    }
+    types::Column { name: column.name, data, validity: column.validity }
 }
 
 fn lower_tensor(tensor: Tensor) -> nn::Tensor {

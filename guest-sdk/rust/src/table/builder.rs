@@ -46,41 +46,25 @@ impl TableBuilder {
     /// Adds a `double` column.
     pub fn f64(self, name: impl Into<String>, values: impl IntoIterator<Item: Into<Option<f64>>>) -> Self {
         let (values, validity) = collect(values, f64::NAN);
-        self.column(Column {
-            name: name.into(),
-            data: ColumnData::F64(values),
-            validity,
-        })
+        self.column(Column { name: name.into(), data: ColumnData::F64(values), validity })
     }
 
     /// Adds a `float` column.
     pub fn f32(self, name: impl Into<String>, values: impl IntoIterator<Item: Into<Option<f32>>>) -> Self {
         let (values, validity) = collect(values, f32::NAN);
-        self.column(Column {
-            name: name.into(),
-            data: ColumnData::F32(values),
-            validity,
-        })
+        self.column(Column { name: name.into(), data: ColumnData::F32(values), validity })
     }
 
     /// Adds a `long` column.
     pub fn s64(self, name: impl Into<String>, values: impl IntoIterator<Item: Into<Option<i64>>>) -> Self {
         let (values, validity) = collect(values, 0);
-        self.column(Column {
-            name: name.into(),
-            data: ColumnData::S64(values),
-            validity,
-        })
+        self.column(Column { name: name.into(), data: ColumnData::S64(values), validity })
     }
 
     /// Adds an `integer` column.
     pub fn s32(self, name: impl Into<String>, values: impl IntoIterator<Item: Into<Option<i32>>>) -> Self {
         let (values, validity) = collect(values, 0);
-        self.column(Column {
-            name: name.into(),
-            data: ColumnData::S32(values),
-            validity,
-        })
+        self.column(Column { name: name.into(), data: ColumnData::S32(values), validity })
     }
 
     /// Adds a `boolean` column.
@@ -91,11 +75,7 @@ impl TableBuilder {
     ) -> Self {
         let (values, validity) = collect(values, false);
         let data = ColumnData::Boolean(values.into_iter().map(u8::from).collect());
-        self.column(Column {
-            name: name.into(),
-            data,
-            validity,
-        })
+        self.column(Column { name: name.into(), data, validity })
     }
 
     /// Adds a `datetime` column, in nanoseconds since 1970-01-01T00:00:00Z.
@@ -105,31 +85,19 @@ impl TableBuilder {
         values: impl IntoIterator<Item: Into<Option<i64>>>,
     ) -> Self {
         let (values, validity) = collect(values, 0);
-        self.column(Column {
-            name: name.into(),
-            data: ColumnData::Datetime(values),
-            validity,
-        })
+        self.column(Column { name: name.into(), data: ColumnData::Datetime(values), validity })
     }
 
     /// Adds a `string` column.
     pub fn text(self, name: impl Into<String>, values: impl IntoIterator<Item: TextCell>) -> Self {
         let (values, validity) = collect_text(values);
-        self.column(Column {
-            name: name.into(),
-            data: ColumnData::Text(values),
-            validity,
-        })
+        self.column(Column { name: name.into(), data: ColumnData::Text(values), validity })
     }
 
     /// Adds a column of JSON texts.
     pub fn json(self, name: impl Into<String>, values: impl IntoIterator<Item: TextCell>) -> Self {
         let (values, validity) = collect_text(values);
-        self.column(Column {
-            name: name.into(),
-            data: ColumnData::Json(values),
-            validity,
-        })
+        self.column(Column { name: name.into(), data: ColumnData::Json(values), validity })
     }
 
     /// Adds a `binary` column.
@@ -140,11 +108,7 @@ impl TableBuilder {
             validity.note(packed.len(), value.is_some());
             packed.push(value.unwrap_or_default());
         }
-        self.column(Column {
-            name: name.into(),
-            data: ColumnData::Binary(packed),
-            validity: validity.0,
-        })
+        self.column(Column { name: name.into(), data: ColumnData::Binary(packed), validity: validity.0 })
     }
 
     /// Adds a column as it is.

@@ -109,11 +109,7 @@ impl Column {
     }
 
     pub(super) fn mistyped(&self, wanted: &str) -> Error {
-        Error::rejected(format_args!(
-            "column `{}` must be {wanted}, not {}",
-            self.name,
-            self.type_name()
-        ))
+        Error::rejected(format_args!("column `{}` must be {wanted}, not {}", self.name, self.type_name()))
     }
 }
 
@@ -191,10 +187,7 @@ impl<'a> Booleans<'a> {
     /// The value of `row`, or `None` when it is missing.
     #[must_use]
     pub fn get(&self, row: usize) -> Option<bool> {
-        self.values
-            .get(row)
-            .filter(|_| is_present(self.validity, row))
-            .map(|value| *value != 0)
+        self.values.get(row).filter(|_| is_present(self.validity, row)).map(|value| *value != 0)
     }
 
     /// The values in order, `None` where one is missing.

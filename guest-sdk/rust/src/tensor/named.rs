@@ -73,9 +73,7 @@ impl Tensors {
             (Some((_, tensor)), 0) => Ok(tensor),
             (last, others) => {
                 let count = others + usize::from(last.is_some());
-                Err(Error::failed(format_args!(
-                    "there must be one tensor, not {count}"
-                )))
+                Err(Error::failed(format_args!("there must be one tensor, not {count}")))
             }
         }
     }
@@ -106,12 +104,7 @@ impl<S: Into<String>, const N: usize> From<[(S, Tensor); N]> for Tensors {
 
 impl<S: Into<String>> FromIterator<(S, Tensor)> for Tensors {
     fn from_iter<I: IntoIterator<Item = (S, Tensor)>>(tensors: I) -> Self {
-        Self(
-            tensors
-                .into_iter()
-                .map(|(name, tensor)| (name.into(), tensor))
-                .collect(),
-        )
+        Self(tensors.into_iter().map(|(name, tensor)| (name.into(), tensor)).collect())
     }
 }
 

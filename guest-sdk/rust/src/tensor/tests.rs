@@ -70,10 +70,7 @@ fn named_tensors_are_found_taken_and_missed_by_name() {
     let mut tensors: Tensors = [("a", scalar(1.0)), ("b", scalar(2.0))].into_iter().collect();
     assert_eq!((tensors.len(), tensors.is_empty()), (2, false));
     assert_eq!(tensors.get("b").unwrap(), &scalar(2.0));
-    assert_eq!(
-        tensors.get("c"),
-        Err(Error::failed("tensor `c` is missing, there are `a`, `b`"))
-    );
+    assert_eq!(tensors.get("c"), Err(Error::failed("tensor `c` is missing, there are `a`, `b`")));
     assert_eq!(tensors.take("a").unwrap(), scalar(1.0));
     assert_eq!(tensors.iter().map(|(name, _)| name).collect::<Vec<_>>(), ["b"]);
     assert_eq!(tensors.into_iter().next(), Some(("b".to_owned(), scalar(2.0))));
@@ -84,12 +81,6 @@ fn only_a_set_of_one_has_a_single_tensor() {
     let scalar = Tensor::f32([], [1.0]).unwrap();
     assert_eq!(Tensors::from(scalar.clone()).into_single(), Ok(scalar.clone()));
     let two = Tensors::from([("a", scalar.clone()), ("b", scalar)]);
-    assert_eq!(
-        two.into_single(),
-        Err(Error::failed("there must be one tensor, not 2"))
-    );
-    assert_eq!(
-        Tensors::default().into_single(),
-        Err(Error::failed("there must be one tensor, not 0"))
-    );
+    assert_eq!(two.into_single(), Err(Error::failed("there must be one tensor, not 2")));
+    assert_eq!(Tensors::default().into_single(), Err(Error::failed("there must be one tensor, not 0")));
 }

@@ -39,13 +39,7 @@ fn directory(mlmodel: &str) -> TempDir {
     fs::write(root.join("MLmodel"), mlmodel).unwrap();
     fs::create_dir(root.join("graphs")).unwrap();
     fs::create_dir(root.join("artifacts")).unwrap();
-    for file in [
-        "model.onnx",
-        "component.wasm",
-        "labels.json",
-        "graphs/iris.onnx",
-        "artifacts/labels.json",
-    ] {
+    for file in ["model.onnx", "component.wasm", "labels.json", "graphs/iris.onnx", "artifacts/labels.json"] {
         fs::write(root.join(file), file).unwrap();
     }
     directory
@@ -64,13 +58,7 @@ fn a_model_that_mlflow_logged_opens_as_it_is() {
     let directory = directory(MLFLOW_ONNX);
     let bundle = Bundle::open(directory.path()).unwrap();
     let root = directory.path().canonicalize().unwrap();
-    assert_eq!(
-        bundle.graphs,
-        [GraphSource {
-            name: "model".into(),
-            path: root.join("model.onnx")
-        }]
-    );
+    assert_eq!(bundle.graphs, [GraphSource { name: "model".into(), path: root.join("model.onnx") }]);
     assert_eq!((bundle.component, bundle.artifacts.as_slice()), (None, &[][..]));
     assert_eq!(bundle.name, root.file_name().unwrap().to_str().unwrap());
     assert_eq!(bundle.model_config, "{}");
@@ -80,10 +68,7 @@ fn a_model_that_mlflow_logged_opens_as_it_is() {
     let Some(mlhost_wire::signature::Schema::Columns(columns)) = signature.inputs else {
         panic!("the signature has columns");
     };
-    let names: Vec<_> = columns
-        .iter()
-        .map(|column| (column.name.as_deref(), column.required))
-        .collect();
+    let names: Vec<_> = columns.iter().map(|column| (column.name.as_deref(), column.required)).collect();
     assert_eq!(names[3], (Some("petal width (cm)"), false));
     assert_eq!(signature.params[0].name, "threshold");
 }
@@ -94,22 +79,10 @@ fn everything_that_the_format_has_is_read() {
     let bundle = Bundle::open(directory.path()).unwrap();
     let root = directory.path().canonicalize().unwrap();
     assert_eq!(bundle.component, Some(root.join("component.wasm")));
-    let graphs: Vec<_> = bundle
-        .graphs
-        .iter()
-        .map(|graph| (graph.name.as_str(), graph.path.clone()))
-        .collect();
-    assert_eq!(
-        graphs,
-        [
-            ("iris", root.join("graphs/iris.onnx")),
-            ("second one", root.join("model.onnx"))
-        ]
-    );
-    assert_eq!(
-        bundle.interface.raw_media_types,
-        ["application/octet-stream", "text/*"]
-    );
+    let graphs: Vec<_> =
+        bundle.graphs.iter().map(|graph| (graph.name.as_str(), graph.path.clone())).collect();
+    assert_eq!(graphs, [("iris", root.join("graphs/iris.onnx")), ("second one", root.join("model.onnx"))]);
+    assert_eq!(bundle.interface.raw_media_types, ["application/octet-stream", "text/*"]);
     let grants: Vec<_> = bundle.grants.iter().map(ToString::to_string).collect();
     assert_eq!(grants, ["env:TZ", "read:/usr/share/zoneinfo"]);
     let limits = Limits {
@@ -120,10 +93,7 @@ fn everything_that_the_format_has_is_read() {
     };
     assert_eq!(bundle.limits, limits);
     let config: serde_json::Value = serde_json::from_str(&bundle.model_config).unwrap();
-    assert_eq!(
-        config,
-        serde_json::json!({"threshold": 0.5, "classes": ["a", "b"], "nested": {"x": null}})
-    );
+    assert_eq!(config, serde_json::json!({"threshold": 0.5, "classes": ["a", "b"], "nested": {"x": null}}));
     assert_eq!(bundle.read_component().unwrap().unwrap(), b"component.wasm");
 }
 
@@ -135,29 +105,19 @@ fn python_functions_artifacts_are_taken_where_they_can_be_and_noted_where_not() 
         .map(|(name, content)| (name.to_owned(), content.as_bytes().to_vec()));
     assert_eq!(bundle.read_artifacts().unwrap(), expected);
     for name in ["`outside`", "`folder`", "`lost`"] {
-        assert!(
-            bundle.notes.iter().any(|note| note.contains(name)),
-            "{name} in {:?}",
-            bundle.notes
-        );
+        assert!(bundle.notes.iter().any(|note| note.contains(name)), "{name} in {:?}", bundle.notes);
     }
     assert_eq!(bundle.notes.len(), 3);
 }
 
 #[test]
 fn a_pyfunc_becomes_servable_by_adding_a_component() {
-    let with_component = MLFLOW_PYFUNC.replacen(
-        "flavors:\n",
-        "flavors:\n  mlhost: {component: component.wasm}\n",
-        1,
-    );
+    let with_component =
+        MLFLOW_PYFUNC.replacen("flavors:\n", "flavors:\n  mlhost: {component: component.wasm}\n", 1);
     let bundle = open(&with_component).unwrap();
     assert_eq!(bundle.artifacts[0].name, "labels");
     let config: serde_json::Value = serde_json::from_str(&bundle.model_config).unwrap();
-    assert_eq!(
-        config,
-        serde_json::json!({"d": 0.5, "k": 1, "l": [1, {"a": null}], "yes": "yes"})
-    );
+    assert_eq!(config, serde_json::json!({"d": 0.5, "k": 1, "l": [1, {"a": null}], "yes": "yes"}));
     assert!(bundle.graphs.is_empty());
 }
 
@@ -172,8 +132,5 @@ fn foreign_flavors_may_hold_anything() {
 fn what_json_cannot_say_reaches_the_model_config_as_text() {
     let text =
         "flavors:\n  onnx: {data: model.onnx}\n  python_function: {config: {a: .nan, b: -.inf, 3: x}}\n";
-    assert_eq!(
-        open(text).unwrap().model_config,
-        r#"{"3":"x","a":".nan","b":"-.inf"}"#
-    );
+    assert_eq!(open(text).unwrap().model_config, r#"{"3":"x","a":".nan","b":"-.inf"}"#);
 }

@@ -62,27 +62,13 @@ fn start(max_queue: usize) -> (Arc<Runner>, Controls) {
     let (started, started_receiver) = channel();
     let (orders_sender, orders) = channel();
     let switch = Arc::<CountingSwitch>::default();
-    let stand_in = StandIn {
-        started,
-        orders,
-        switch: Arc::clone(&switch),
-    };
+    let stand_in = StandIn { started, orders, switch: Arc::clone(&switch) };
     let runner = Arc::new(Runner::start("test", max_queue, stand_in).unwrap());
-    (
-        runner,
-        Controls {
-            started: started_receiver,
-            orders: orders_sender,
-            switch,
-        },
-    )
+    (runner, Controls { started: started_receiver, orders: orders_sender, switch })
 }
 
 fn job(number: usize) -> Job {
-    Job {
-        inputs: vec![],
-        outputs: vec![number],
-    }
+    Job { inputs: vec![], outputs: vec![number] }
 }
 
 fn in_an_hour() -> Instant {
@@ -107,13 +93,7 @@ async fn a_panicking_run_is_an_error_and_the_next_one_runs() {
     controls.orders.send(Order::Panic).unwrap();
     controls.orders.send(Order::Answer).unwrap();
     let message = "panicked: the run's own words".to_owned();
-    assert_eq!(
-        first.await.unwrap(),
-        Err(NnError::Runtime {
-            graph: "test".into(),
-            message
-        })
-    );
+    assert_eq!(first.await.unwrap(), Err(NnError::Runtime { graph: "test".into(), message }));
     assert_eq!(second.await.unwrap(), Ok(vec![]));
 }
 
@@ -124,10 +104,7 @@ async fn one_call_more_than_the_queue_holds_is_refused() {
     // Only now is the first call out of the queue.
     assert_eq!(controls.started.recv(), Ok(0));
     let waiting = [submit(&runner, 1, in_an_hour()), submit(&runner, 2, in_an_hour())];
-    assert_eq!(
-        submit(&runner, 3, in_an_hour()).await.unwrap(),
-        Err(NnError::QueueFull)
-    );
+    assert_eq!(submit(&runner, 3, in_an_hour()).await.unwrap(), Err(NnError::QueueFull));
     for _ in 0..3 {
         controls.orders.send(Order::Answer).unwrap();
     }
@@ -156,10 +133,7 @@ async fn a_call_whose_deadline_passed_in_the_queue_is_answered_and_never_run() {
 #[tokio::test]
 async fn a_call_that_is_late_already_is_refused() {
     let (runner, _controls) = start(8);
-    assert_eq!(
-        runner.submit(job(1), Instant::now()).await,
-        Err(NnError::Deadline)
-    );
+    assert_eq!(runner.submit(job(1), Instant::now()).await, Err(NnError::Deadline));
 }
 
 #[tokio::test]

@@ -25,9 +25,7 @@ pub(crate) fn library() -> PathBuf {
 
 /// A model of `tests/models`.
 pub(crate) fn sample(file: &str) -> Graph {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("tests/models")
-        .join(file);
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/models").join(file);
     load(&path).unwrap_or_else(|error| panic!("{error}"))
 }
 
@@ -49,13 +47,7 @@ pub(crate) fn load(path: &Path) -> Result<Graph, NnError> {
 }
 
 pub(crate) fn named(name: &str, shape: &[u32], elements: Elements) -> NamedTensor {
-    NamedTensor {
-        name: name.to_owned(),
-        tensor: Tensor {
-            shape: shape.to_vec(),
-            elements,
-        },
-    }
+    NamedTensor { name: name.to_owned(), tensor: Tensor { shape: shape.to_vec(), elements } }
 }
 
 pub(crate) fn text(values: &[&str]) -> Elements {
@@ -64,11 +56,7 @@ pub(crate) fn text(values: &[&str]) -> Elements {
 
 pub(crate) fn request(inputs: Vec<NamedTensor>, outputs: &[&str]) -> ComputeRequest {
     let outputs = outputs.iter().map(|name| (*name).to_owned()).collect();
-    ComputeRequest {
-        inputs,
-        outputs,
-        deadline: Instant::now() + Duration::from_secs(60),
-    }
+    ComputeRequest { inputs, outputs, deadline: Instant::now() + Duration::from_secs(60) }
 }
 
 /// Whether two tensors are the same, numbers to 1e-6: other processors round otherwise.
@@ -77,10 +65,7 @@ pub(crate) fn assert_close(found: &NamedTensor, expected: &NamedTensor) {
     let alike = match (&found.tensor.elements, &expected.tensor.elements) {
         (Elements::F32(found), Elements::F32(expected)) => {
             found.len() == expected.len()
-                && found
-                    .iter()
-                    .zip(expected)
-                    .all(|(found, expected)| (found - expected).abs() <= 1e-6)
+                && found.iter().zip(expected).all(|(found, expected)| (found - expected).abs() <= 1e-6)
         }
         (found, expected) => found == expected,
     };

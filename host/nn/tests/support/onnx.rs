@@ -1,17 +1,11 @@
-//! Small ONNX models, spelled in protobuf by hand so that no converter is needed. Field numbers are those of `onnx.proto`
+//! Small ONNX models, spelled in protobuf by hand so that no converter is needed. Field numbers are of `onnx.proto`
 //! (ONNX 1.20, IR version 10). Only fields of wire types 0 (varint) and 2 (bytes) occur.
 
 /// `ModelProto`: one graph in the default operator set, version 21, and that of `ai.onnx.ml`, version 1.
 pub(crate) fn model(graph: &[u8]) -> Vec<u8> {
     let operators = [bytes(1, b""), number(2, 21)].concat();
     let learned = [bytes(1, b"ai.onnx.ml"), number(2, 1)].concat();
-    [
-        number(1, 10),
-        bytes(7, graph),
-        bytes(8, &operators),
-        bytes(8, &learned),
-    ]
-    .concat()
+    [number(1, 10), bytes(7, graph), bytes(8, &operators), bytes(8, &learned)].concat()
 }
 
 /// `GraphProto` out of fields made by `node`, `initializer`, `input` and `output`.
@@ -26,10 +20,7 @@ pub(crate) fn node(operator: &str, inputs: &[&str], outputs: &[&str], body: Opti
     node.extend(bytes(4, operator.as_bytes()));
     if let Some(body) = body {
         // `AttributeProto` with a graph: type 5.
-        node.extend(bytes(
-            5,
-            &[bytes(1, b"body"), bytes(6, body), number(20, 5)].concat(),
-        ));
+        node.extend(bytes(5, &[bytes(1, b"body"), bytes(6, body), number(20, 5)].concat()));
     }
     bytes(1, &node)
 }
@@ -37,16 +28,7 @@ pub(crate) fn node(operator: &str, inputs: &[&str], outputs: &[&str], body: Opti
 /// A `TensorProto` of a graph, its elements as their bytes.
 pub(crate) fn initializer(name: &str, element_type: u64, shape: &[u64], raw: &[u8]) -> Vec<u8> {
     let shape: Vec<u8> = shape.iter().flat_map(|size| number(1, *size)).collect();
-    bytes(
-        5,
-        &[
-            shape,
-            number(2, element_type),
-            bytes(8, name.as_bytes()),
-            bytes(9, raw),
-        ]
-        .concat(),
-    )
+    bytes(5, &[shape, number(2, element_type), bytes(8, name.as_bytes()), bytes(9, raw)].concat())
 }
 
 /// An input of a graph; an axis of `None` is free.
@@ -73,10 +55,7 @@ pub(crate) fn identity(element_type: u64) -> Vec<u8> {
 pub(crate) fn zip_map(classes: &[&str]) -> Vec<u8> {
     const FLOAT: u64 = 1;
     const STRING: u64 = 8;
-    let labels: Vec<u8> = classes
-        .iter()
-        .flat_map(|class| bytes(9, class.as_bytes()))
-        .collect();
+    let labels: Vec<u8> = classes.iter().flat_map(|class| bytes(9, class.as_bytes())).collect();
     // `AttributeProto` with strings: type 8.
     let attribute = [bytes(1, b"classlabels_strings"), labels, number(20, 8)].concat();
     let node = [

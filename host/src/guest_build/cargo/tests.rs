@@ -22,7 +22,8 @@ fn chosen(packages: &[Value], folder: &str) -> Result<String, String> {
 
 #[test]
 fn the_package_in_the_folder_is_chosen_or_the_only_guest_of_a_workspace() {
-    let (guest, other, plain) = (package("guest", "cdylib"), package("other", "cdylib"), package("plain", "lib"));
+    let (guest, other, plain) =
+        (package("guest", "cdylib"), package("other", "cdylib"), package("plain", "lib"));
     assert_eq!(chosen(&[guest.clone(), other.clone()], "/w/other").as_deref(), Ok("other"));
     assert_eq!(chosen(&[plain.clone(), guest.clone()], "/w").as_deref(), Ok("guest"));
 
@@ -74,7 +75,8 @@ fn the_module_is_the_packages_own_and_diagnostics_are_passed_on() {
 
 #[test]
 fn a_module_that_does_not_fit_its_memory_is_recognised() {
-    let rendered = "error: linking failed\n rust-lld: error: initial memory too small, 9437184 bytes needed\n";
+    let rendered =
+        "error: linking failed\n rust-lld: error: initial memory too small, 9437184 bytes needed\n";
     let line = json!({ "reason": "compiler-message", "message": { "rendered": rendered } }).to_string();
     assert!(read_messages(line.as_bytes(), "guest", &mut Vec::new()).memory_too_small);
 }

@@ -47,7 +47,8 @@ pub(super) fn make(work: &Path, progress: Progress) -> Result<PathBuf, String> {
     if !Path::new("/etc/debian_version").exists() || run(Command::new("apt-get").arg("--version")).is_err() {
         return Err("this is not Debian, where one could be made".to_owned());
     }
-    progress.say("the active rustc cannot build guests: making a private toolchain from Debian's packages, once");
+    progress
+        .say("the active rustc cannot build guests: making a private toolchain from Debian's packages, once");
     progress.say("(about 470 MB, some minutes; to avoid it: rustup target add wasm32-unknown-unknown)");
     let apt = Apt::new(work)?;
     progress.say("  reading the package lists");

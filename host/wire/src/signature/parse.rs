@@ -6,7 +6,8 @@
 use serde_json::{Map, Value};
 
 use super::{
-    ColumnSpec, ColumnType, MAX_TYPE_DEPTH, ParamSpec, Property, Schema, Signature, SignatureError, TensorSpec,
+    ColumnSpec, ColumnType, MAX_TYPE_DEPTH, ParamSpec, Property, Schema, Signature, SignatureError,
+    TensorSpec,
 };
 use crate::values::ElementType;
 
@@ -159,7 +160,9 @@ fn column_type(spec: &Object, path: &str, depth: usize) -> Result<ColumnType, Si
         "array" => ColumnType::Array(inner("items")?),
         "map" => ColumnType::Map(inner("values")?),
         "object" => ColumnType::Object(properties(spec, path, depth)?),
-        other => return Err(form(format!("{path}.type"), format!("is `{other}`, which is not a type of MLflow"))),
+        other => {
+            return Err(form(format!("{path}.type"), format!("is `{other}`, which is not a type of MLflow")));
+        }
     })
 }
 
@@ -289,7 +292,8 @@ mod tests {
 
     #[test]
     fn what_is_wrong_is_said_with_its_place() {
-        let deep = format!("[{}{{\"type\":\"long\"}}{}]", r#"{"type":"array","items":"#.repeat(40), "}".repeat(40));
+        let deep =
+            format!("[{}{{\"type\":\"long\"}}{}]", r#"{"type":"array","items":"#.repeat(40), "}".repeat(40));
         for (text, expected) in [
             ("{", "is not JSON"),
             ("{}", "the signature's `inputs` is not a list"),
@@ -298,7 +302,10 @@ mod tests {
             (r#"[{"type":"long","name":"a"},{"type":"long"}]"#, "names some of its members"),
             (r#"[{"type":"long","name":"a"},{"type":"long","name":"a"}]"#, "two members called `a`"),
             (r#"[{"type":"long"},{"type":"tensor"}]"#, "mixes columns and tensors"),
-            (r#"[{"type":"tensor","tensor-spec":{"dtype":"float32","shape":[-2]}}]"#, "an axis that is neither"),
+            (
+                r#"[{"type":"tensor","tensor-spec":{"dtype":"float32","shape":[-2]}}]"#,
+                "an axis that is neither",
+            ),
             (r#"[{"type":"tensor","tensor-spec":{"dtype":"void","shape":[]}}]"#, "not a type that is served"),
             (deep.as_str(), "nests deeper than 32"),
         ] {

@@ -8,7 +8,11 @@ const LIBRARY: &str = "Package: libstd-rust-web-1.96\nDepends: libc6 (>= 2.36), 
 fn a_dependency_is_found_by_its_name_and_a_version_after_it() {
     for (shown, prefix, expected) in [
         (LIBRARY, "libllvm", Some("libllvm22")),
-        ("Depends: rustc-web (= 1), libstd-rust-web-1.96 (= 1.96)", "libstd-rust-web-", Some("libstd-rust-web-1.96")),
+        (
+            "Depends: rustc-web (= 1), libstd-rust-web-1.96 (= 1.96)",
+            "libstd-rust-web-",
+            Some("libstd-rust-web-1.96"),
+        ),
         ("Depends: libstd-rust-web-dev (= 1)", "libstd-rust-web-", None),
         ("Description: libllvm22", "libllvm", None),
         ("", "libllvm", None),
@@ -31,7 +35,8 @@ fn llvm_is_unpacked_under_its_major_version() {
 
 #[test]
 fn a_failing_program_is_named_with_the_end_of_what_it_said() {
-    let error = run(Command::new("sh").args(["-c", "for i in 1 2 3 4 5 6 7; do echo line $i >&2; done; exit 3"]));
+    let error =
+        run(Command::new("sh").args(["-c", "for i in 1 2 3 4 5 6 7; do echo line $i >&2; done; exit 3"]));
     let error = error.unwrap_err();
     assert!(error.starts_with("`sh` failed: line 3") && error.ends_with("line 7"), "{error}");
     let error = run(&mut Command::new("mlhost-no-such-program")).unwrap_err();

@@ -95,7 +95,10 @@ impl Parts<'_> {
             _ => {
                 let found = Form::ALL.into_iter().zip(self.forms).filter(|(_, found)| *found);
                 let found: Vec<String> = found.map(|(form, _)| format!("'{}'", form.key())).collect();
-                Err(bad_input(format!("{FIELDS} Received dictionary with input fields: [{}].", found.join(", "))))
+                Err(bad_input(format!(
+                    "{FIELDS} Received dictionary with input fields: [{}].",
+                    found.join(", ")
+                )))
             }
         }
     }

@@ -149,7 +149,8 @@ impl<'c, 'x> Frame<'c, 'x> {
                 return found;
             }
         } else if self.index.is_empty() {
-            let names = self.slots.iter().enumerate().map(|(at, slot)| (slot.values.name().to_owned(), Some(at)));
+            let names =
+                self.slots.iter().enumerate().map(|(at, slot)| (slot.values.name().to_owned(), Some(at)));
             self.index = names.collect();
         }
         if let Some(found) = self.index.get(name) {
@@ -247,7 +248,8 @@ impl<'c, 'x> Frame<'c, 'x> {
 
     /// MLflow's fault for too few columns without names.
     pub(super) fn too_few(&self, given: usize) -> Fault {
-        let wanted = if let Plan::PositionalColumns(specs) = self.plan { specs.len() } else { self.slots.len() };
+        let wanted =
+            if let Plan::PositionalColumns(specs) = self.plan { specs.len() } else { self.slots.len() };
         bad_input(format!(
             "{}The model signature declares {wanted} inputs  but the provided value only has {given} inputs. Note: \
              the inputs were not named in the signature so we can only verify their count.",
@@ -284,7 +286,7 @@ impl<'c, 'x> Frame<'c, 'x> {
         match self.plan {
             Plan::RowTensor(spec) => {
                 let whole = TensorBuilder::new(Cow::Borrowed(""), Some(spec), self.context);
-                let tensor = TensorBuilder::transpose(tensors, whole, rows)?.finish(false)?;
+                let tensor = TensorBuilder::transpose(&tensors, whole, rows)?.finish(false)?;
                 Ok(Input::Tensors(vec![tensor]))
             }
             Plan::NamedTensors(_) | Plan::InferredTensors => {

@@ -166,7 +166,11 @@ fn json(scalar: Scalar<'_>) -> Vec<u8> {
 }
 
 /// Appends an element to a tensor without a type, widening it from booleans to integers to floats.
-pub(super) fn push_element(elements: &mut Elements, scalar: Scalar<'_>, lenient: bool) -> Result<(), Problem> {
+pub(super) fn push_element(
+    elements: &mut Elements,
+    scalar: Scalar<'_>,
+    lenient: bool,
+) -> Result<(), Problem> {
     let scalar = lenient_scalar(scalar, lenient);
     if elements.is_empty() {
         *elements = match scalar {

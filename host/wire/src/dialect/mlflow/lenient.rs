@@ -4,6 +4,7 @@
 //! strings.
 
 /// A body with its bare literals replaced by what JSON has.
+#[derive(Debug)]
 pub(super) struct Rewritten {
     /// `NaN` is `null`, the infinities are texts.
     pub(super) text: String,
@@ -26,7 +27,8 @@ impl Rewritten {
             match byte {
                 b'"' => position = after_string(bytes, position),
                 b'N' | b'I' | b'-' => {
-                    let found = LITERALS.iter().find(|(bare, _)| bytes[position..].starts_with(bare.as_bytes()));
+                    let found =
+                        LITERALS.iter().find(|(bare, _)| bytes[position..].starts_with(bare.as_bytes()));
                     let Some((bare, json)) = found else {
                         position += 1;
                         continue;

@@ -55,7 +55,8 @@ fn accepts(accepted: &str, essence: &str) -> bool {
     match accepted.strip_suffix('*') {
         Some(prefix) => {
             let start = essence.as_bytes().get(..prefix.len());
-            essence.len() > prefix.len() && start.is_some_and(|start| start.eq_ignore_ascii_case(prefix.as_bytes()))
+            essence.len() > prefix.len()
+                && start.is_some_and(|start| start.eq_ignore_ascii_case(prefix.as_bytes()))
         }
         None => essence.eq_ignore_ascii_case(accepted),
     }

@@ -144,7 +144,8 @@ mod tests {
     #[test]
     fn nested_types_are_strict() {
         let long = || Box::new(ColumnType::Long);
-        let property = |name: &str, column_type, required| Property { name: name.into(), column_type, required };
+        let property =
+            |name: &str, column_type, required| Property { name: name.into(), column_type, required };
         let object = ColumnType::Object(vec![
             property("x", ColumnType::Double, true),
             property("y", ColumnType::String, false),

@@ -57,7 +57,10 @@ fn value(json: &Json, spec: &ParamSpec) -> Result<Value, Problem> {
         Json::Array(items) if spec.list => {
             for item in items {
                 if let Err(problem) = scalar(item, &spec.column_type) {
-                    return Err(format!("Failed to validate type and shape for {}, error: {problem}", described()));
+                    return Err(format!(
+                        "Failed to validate type and shape for {}, error: {problem}",
+                        described()
+                    ));
                 }
             }
             Ok(Value::Json(json.to_string()))
@@ -67,8 +70,9 @@ fn value(json: &Json, spec: &ParamSpec) -> Result<Value, Problem> {
             described(),
             python_type(json)
         )),
-        _ => scalar(json, &spec.column_type)
-            .map_err(|problem| format!("Failed to validate type and shape for {}, error: {problem}", described())),
+        _ => scalar(json, &spec.column_type).map_err(|problem| {
+            format!("Failed to validate type and shape for {}, error: {problem}", described())
+        }),
     }
 }
 
@@ -165,7 +169,9 @@ mod tests {
             let found = enforce(Some(&format!("{{\"p\":{text}}}")), &[spec(column_type, list)]);
             match (found, expected) {
                 (Ok(found), Some(value)) => assert_eq!(found, [Param { name: "p".into(), value }], "{text}"),
-                (Err(fault), None) => assert!(fault.public.starts_with(INVALID_PARAMETERS), "{}", fault.public),
+                (Err(fault), None) => {
+                    assert!(fault.public.starts_with(INVALID_PARAMETERS), "{}", fault.public)
+                }
                 (found, _) => panic!("{text}: {found:?}"),
             }
         }

@@ -90,7 +90,9 @@ pub(super) fn push_signed(out: &mut Vec<u8>, value: i64) {
 pub(super) fn push_text(out: &mut Vec<u8>, text: &str) {
     out.push(b'"');
     let mut rest = text;
-    while let Some(stop) = rest.bytes().position(|byte| !matches!(byte, b' '..=b'~') || byte == b'"' || byte == b'\\') {
+    while let Some(stop) =
+        rest.bytes().position(|byte| !matches!(byte, b' '..=b'~') || byte == b'"' || byte == b'\\')
+    {
         let (plain, special) = rest.split_at(stop);
         out.extend_from_slice(plain.as_bytes());
         let mut characters = special.chars();

@@ -46,7 +46,9 @@ fn codes(fault: &Fault) -> [&'static str; 3] {
             ["INVALID_PARAMETER_VALUE", "KAM00", "INVALID_PARAMETER_VALUE"]
         }
         FaultKind::BadInput | FaultKind::GuestRejected => ["BAD_REQUEST", "KAM00", "INVALID_PARAMETER_VALUE"],
-        FaultKind::UnsupportedMedia | FaultKind::TooLarge | FaultKind::MethodNotAllowed => ["BAD_REQUEST", "", ""],
+        FaultKind::UnsupportedMedia | FaultKind::TooLarge | FaultKind::MethodNotAllowed => {
+            ["BAD_REQUEST", "", ""]
+        }
         FaultKind::NotFound => ["RESOURCE_DOES_NOT_EXIST", "", ""],
         FaultKind::NotReady | FaultKind::Overloaded => ["TEMPORARILY_UNAVAILABLE", "", ""],
         FaultKind::Deadline => ["DEADLINE_EXCEEDED", "", ""],
@@ -74,7 +76,8 @@ mod tests {
 
     #[test]
     fn the_body_is_spelled_as_mlflow_does() {
-        let fault = Fault::new(FaultKind::BadInput, "Shape of input (1,) does not match expected shape (2,).");
+        let fault =
+            Fault::new(FaultKind::BadInput, "Shape of input (1,) does not match expected shape (2,).");
         let expected = "{\"error_code\": \"INVALID_PARAMETER_VALUE\", \"message\": \"Shape of input (1,) does not \
                         match expected shape (2,).\", \"sqlstate\": \"KAM01\", \"error_class\": \
                         \"SCHEMA_ENFORCEMENT_FAILED\"}";

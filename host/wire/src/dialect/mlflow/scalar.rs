@@ -84,9 +84,10 @@ impl Scalar<'_> {
             // Saturates beyond 128 bits, which no type here holds.
             Self::Float(value) if value.is_finite() => value as i128,
             Self::Float(value) => return Err(format!("cannot convert {value} to {type_name}")),
-            Self::Text(text) => text.trim().parse().map_err(|_| {
-                format!("invalid literal for int() with base 10: {}", python_literal(text))
-            })?,
+            Self::Text(text) => text
+                .trim()
+                .parse()
+                .map_err(|_| format!("invalid literal for int() with base 10: {}", python_literal(text)))?,
             Self::Null => return Err(format!("null cannot be converted to {type_name}")),
         };
         T::try_from(wide).map_err(|_| format!("Python integer {wide} out of bounds for {type_name}"))

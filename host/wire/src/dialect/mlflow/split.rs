@@ -171,7 +171,9 @@ impl<'de> Visitor<'de> for Split<'_, '_> {
                 Key::Data if self.targets.is_some() => map.next_value_seed(Data(&mut self))?,
                 Key::Data => deferred = Some(map.next_value()?),
                 Key::Index => self.index = map.next_value_seed(Count::Values)?,
-                Key::Other(name) => return Err(context.refuse(keys(&format!("Got {}.", python_literal(&name))))),
+                Key::Other(name) => {
+                    return Err(context.refuse(keys(&format!("Got {}.", python_literal(&name)))));
+                }
             }
         }
         if let Some(data) = deferred.filter(|_| self.input.is_none()) {

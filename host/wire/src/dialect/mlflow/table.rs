@@ -392,7 +392,9 @@ impl<'de> DeserializeSeed<'de> for Whole<'_, '_, '_> {
                 read.map_err(|error| context.refuse(context.syntax(text, &error)))
             }
             Values::Column(_) => deserializer.deserialize_any(self),
-            Values::Tensor(tensor) => Nested { tensor, depth: 0, context }.deserialize(deserializer).map(|()| 1),
+            Values::Tensor(tensor) => {
+                Nested { tensor, depth: 0, context }.deserialize(deserializer).map(|()| 1)
+            }
         }
     }
 }

@@ -165,13 +165,16 @@ impl<'c> TensorBuilder<'c> {
     }
 
     /// Makes rows of columns: the tensors are the columns of the one that is returned.
-    pub(super) fn transpose(columns: Vec<Self>, mut whole: Self, rows: usize) -> Result<Self, Fault> {
+    pub(super) fn transpose(columns: &[Self], mut whole: Self, rows: usize) -> Result<Self, Fault> {
         whole.open(0)?;
         whole.open(1)?;
         for row in 0..rows {
-            for column in &columns {
+            for column in columns {
                 if column.axes.len() > 1 {
-                    return Err(bad_input(format!("column `{}` holds lists; this model takes numbers", column.name)));
+                    return Err(bad_input(format!(
+                        "column `{}` holds lists; this model takes numbers",
+                        column.name
+                    )));
                 }
                 let text;
                 let scalar = match &column.elements {
@@ -219,7 +222,8 @@ fn fits(shape: &[u32], wanted: &[Option<u32>]) -> bool {
 
 /// `wanted` with its one free axis chosen so that it holds `count` elements.
 fn reshaped(count: usize, wanted: &[Option<u32>]) -> Option<Vec<u32>> {
-    let known: u64 = wanted.iter().flatten().try_fold(1u64, |product, size| product.checked_mul(u64::from(*size)))?;
+    let known: u64 =
+        wanted.iter().flatten().try_fold(1u64, |product, size| product.checked_mul(u64::from(*size)))?;
     let free = wanted.iter().filter(|size| size.is_none()).count();
     let count = count as u64;
     let size = match free {

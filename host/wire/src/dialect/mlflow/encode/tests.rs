@@ -51,7 +51,10 @@ fn tensors_are_nested_lists() {
         (&[1][..], Elements::Text(["a"].iter().collect()), "[\"a\"]"),
         (&[2][..], Elements::F16(vec![0x3c00, 0x7c00]), "[1.0, null]"),
     ] {
-        assert_eq!(body(Output::Tensors(vec![tensor("", shape, elements)])), format!("{{\"predictions\": {expected}}}"));
+        assert_eq!(
+            body(Output::Tensors(vec![tensor("", shape, elements)])),
+            format!("{{\"predictions\": {expected}}}")
+        );
     }
     assert_eq!(body(Output::Tensors(vec![])), "{\"predictions\": {}}");
 }
@@ -66,10 +69,12 @@ fn json_goes_out_as_it_came() {
 
 #[test]
 fn raw_bytes_need_a_valid_media_type() {
-    let blob = |content_type: &str| Output::Blob(Blob { content_type: content_type.into(), data: vec![1, 2] });
+    let blob =
+        |content_type: &str| Output::Blob(Blob { content_type: content_type.into(), data: vec![1, 2] });
     let answer = encode(Reply { output: blob("image/png; q=1") }).unwrap();
     assert_eq!((answer.content_type.as_deref(), answer.body), (Some("image/png; q=1"), vec![1, 2]));
-    for content_type in ["", "png", "image/", "/png", "image/png\r\nx: y", "image/é", " image/png", "a b/c"] {
+    for content_type in ["", "png", "image/", "/png", "image/png\r\nx: y", "image/é", " image/png", "a b/c"]
+    {
         refused(blob(content_type));
     }
 }
@@ -90,6 +95,9 @@ fn answers_that_contradict_themselves_are_the_guests_fault() {
 fn empty_shapes_do_not_make_huge_answers() {
     refused(Output::Tensors(vec![tensor("x", &[u32::MAX, 0], Elements::F32(vec![]))]));
     refused(Output::Tensors(vec![tensor("x", &[1; 1000], Elements::F32(vec![1.0]))]));
-    assert_eq!(body(Output::Tensors(vec![tensor("", &[0, u32::MAX], Elements::F32(vec![]))])), "{\"predictions\": []}");
+    assert_eq!(
+        body(Output::Tensors(vec![tensor("", &[0, u32::MAX], Elements::F32(vec![]))])),
+        "{\"predictions\": []}"
+    );
     assert_eq!(body(Output::Table(Table { columns: vec![], rows: usize::MAX })), "{\"predictions\": []}");
 }

@@ -1,0 +1,29 @@
+//! Attack: makes `wasi:nn` tensors and never drops them.
+//!
+//! Must end in `guest_exhausted`: what the host holds for a call counts against its data budget. Uses the bindings
+//! themselves, because the SDK drops what it makes.
+#![cfg(target_family = "wasm")]
+
+#[allow(clippy::all)]
+mod bindings {
+    wit_bindgen::generate!({ path: "../../../../guest-sdk/wit", world: "model", generate_all });
+}
+
+use bindings::exports::mlhost::guest::predictor::{Context, Failure, Guest, Input, Output, Param};
+use bindings::wasi::nn::tensor::{Tensor, TensorType};
+
+struct ManyResources;
+
+impl Guest for ManyResources {
+    fn load_context(_context: Context) -> Result<(), Failure> {
+        Ok(())
+    }
+
+    fn predict(_input: Input, _params: Vec<Param>) -> Result<Output, Failure> {
+        loop {
+            std::mem::forget(Tensor::new(&[1], TensorType::Fp32, &[0; 4]));
+        }
+    }
+}
+
+bindings::export!(ManyResources with_types_in bindings);

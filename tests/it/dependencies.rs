@@ -1,0 +1,218 @@
+//! The repository's shape: who may depend on whom, and rules that no compiler checks. Reads cargo's own answers and the
+//! source files; needs no network, and changes nothing.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde_json::Value;
+
+use crate::running::root;
+
+/// Every package of the workspace and the workspace packages it may depend on: no arrow upward, no circle.
+const MAY_DEPEND_ON: [(&str, &[&str]); 7] = [
+    ("mlhost", &["mlhost-bundle", "mlhost-nn", "mlhost-sandbox", "mlhost-wire"]),
+    ("mlhost-bundle", &["mlhost-wire"]),
+    ("mlhost-guest", &[]),
+    ("mlhost-nn", &["mlhost-wire"]),
+    ("mlhost-sandbox", &["mlhost-nn", "mlhost-wire"]),
+    ("mlhost-wire", &[]),
+    ("xtask", &[]),
+];
+
+/// Libraries that one package alone may know, for tests too.
+const KNOWN_ONLY_TO: [(&str, &str); 8] = [
+    ("clap", "mlhost"),
+    ("http-body-util", "mlhost"),
+    ("hyper", "mlhost"),
+    ("hyper-util", "mlhost"),
+    ("ort", "mlhost-nn"),
+    ("wasmtime", "mlhost-sandbox"),
+    ("wasmtime-wasi", "mlhost-sandbox"),
+    ("wit-component", "mlhost"),
+];
+
+/// What wire may not reach, however indirectly: it is pure.
+const IMPURE: [&str; 6] = ["hyper", "mio", "ort", "socket2", "tokio", "wasmtime"];
+
+/// Words that say nothing about what a file holds.
+const EMPTY_WORDS: [&str; 4] = ["manager", "helper", "util", "common"];
+
+/// A file this long holds more than one concept.
+const LONGEST_FILE: usize = 500;
+
+fn cargo(arguments: &[&str]) -> String {
+    let output = Command::new(env!("CARGO"))
+        .args(arguments)
+        // What tests need is downloaded by the time they run.
+        .args(["--locked", "--offline"])
+        .current_dir(root())
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// The workspace's packages, each with every dependency in its `Cargo.toml`, for tests and builds too.
+fn packages() -> Vec<(String, BTreeSet<String>)> {
+    let metadata: Value =
+        serde_json::from_str(&cargo(&["metadata", "--no-deps", "--format-version=1"])).unwrap();
+    let name = |value: &Value| value["name"].as_str().unwrap().to_owned();
+    metadata["packages"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|package| (name(package), package["dependencies"].as_array().unwrap().iter().map(name).collect()))
+        .collect()
+}
+
+/// Every file of the repository with one of `extensions`, leaving out what is built.
+fn files(extensions: &[&str]) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    let mut folders = vec![root().to_path_buf()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(&folder).unwrap() {
+            let entry = entry.unwrap();
+            let (path, name) = (entry.path(), entry.file_name().into_string().unwrap());
+            if entry.file_type().unwrap().is_dir() {
+                if name != "target" && !name.starts_with('.') {
+                    folders.push(path);
+                }
+            } else if extensions.iter().any(|extension| path.extension().is_some_and(|known| known == *extension)) {
+                found.push(path);
+            }
+        }
+    }
+    found
+}
+
+fn rust_sources() -> Vec<(PathBuf, String)> {
+    let sources: Vec<_> =
+        files(&["rs"]).into_iter().map(|path| (path.clone(), fs::read_to_string(path).unwrap())).collect();
+    assert!(sources.len() > 50, "{} files: the search is broken", sources.len());
+    sources
+}
+
+/// What stands between backticks.
+fn quoted(line: &str) -> impl Iterator<Item = &str> {
+    line.split('`').skip(1).step_by(2)
+}
+
+fn architecture() -> String {
+    fs::read_to_string(root().join("ARCHITECTURE.md")).unwrap()
+}
+
+#[test]
+fn dependencies_point_downward() {
+    let names: BTreeSet<&str> = MAY_DEPEND_ON.iter().map(|(name, _)| *name).collect();
+    let packages = packages();
+    let found: BTreeSet<&str> = packages.iter().map(|(name, _)| name.as_str()).collect();
+    assert_eq!(found, names, "a new package says here what it may depend on");
+    for (package, dependencies) in &packages {
+        let allowed = MAY_DEPEND_ON.iter().find(|(name, _)| name == package).map(|(_, allowed)| *allowed).unwrap();
+        let dependencies = dependencies.iter().map(String::as_str);
+        let forbidden: Vec<_> =
+            dependencies.filter(|name| names.contains(name) && !allowed.contains(name)).collect();
+        assert!(forbidden.is_empty(), "`{package}` may not depend on {forbidden:?}");
+    }
+}
+
+#[test]
+fn each_heavy_library_is_known_to_one_package() {
+    let packages = packages();
+    for (library, owner) in KNOWN_ONLY_TO {
+        let users: Vec<_> = packages
+            .iter()
+            .filter(|(_, dependencies)| dependencies.contains(library))
+            .map(|(name, _)| name.as_str())
+            .collect();
+        assert_eq!(users, [owner], "who depends on `{library}`");
+    }
+}
+
+#[test]
+fn wire_is_pure() {
+    let tree = cargo(&["tree", "--package", "mlhost-wire", "--edges", "normal,build", "--prefix", "none"]);
+    let reached: BTreeSet<&str> = tree.lines().filter_map(|line| line.split_whitespace().next()).collect();
+    assert!(reached.contains("serde"), "the tree is not what was asked for:\n{tree}");
+    for library in IMPURE {
+        assert!(!reached.contains(library), "mlhost-wire reaches `{library}`");
+    }
+}
+
+#[test]
+fn every_source_file_says_what_it_is() {
+    let silent: Vec<_> =
+        rust_sources().into_iter().filter(|(_, text)| !text.starts_with("//!")).map(|(path, _)| path).collect();
+    assert!(silent.is_empty(), "without `//!` in the first line: {silent:#?}");
+}
+
+#[test]
+fn every_source_file_is_short_enough_to_hold_one_concept() {
+    let long: Vec<_> = rust_sources()
+        .into_iter()
+        .map(|(path, text)| (path, text.lines().count()))
+        .filter(|(_, lines)| *lines > LONGEST_FILE)
+        .collect();
+    assert!(long.is_empty(), "over {LONGEST_FILE} lines: {long:#?}");
+}
+
+#[test]
+fn no_file_is_named_by_a_word_that_says_nothing() {
+    let empty: Vec<_> = files(&["rs"])
+        .into_iter()
+        .filter(|path| {
+            let stem = path.file_stem().unwrap().to_string_lossy().to_lowercase();
+            stem.split('_').any(|word| EMPTY_WORDS.contains(&word.trim_end_matches('s')))
+        })
+        .collect();
+    assert!(empty.is_empty(), "{empty:#?}");
+}
+
+/// A file's path is written between backticks, from the root: `host/src/app.rs`.
+#[test]
+fn the_architecture_names_only_files_that_exist() {
+    let text = architecture();
+    let named: Vec<&str> = quoted(&text).filter(|word| is_path(word)).collect();
+    assert!(!named.is_empty(), "ARCHITECTURE.md names no file");
+    let missing: Vec<_> = named.into_iter().filter(|path| !root().join(path).exists()).collect();
+    assert!(missing.is_empty(), "ARCHITECTURE.md names what is not there: {missing:#?}");
+}
+
+/// Whether `word` is a path into the repository and not a media type or an interface: its first part is a folder here.
+fn is_path(word: &str) -> bool {
+    let plain = |character: char| character.is_ascii_alphanumeric() || "/._-".contains(character);
+    match word.split_once('/') {
+        Some((first, _)) => word.chars().all(plain) && !first.is_empty() && root().join(first).is_dir(),
+        None => false,
+    }
+}
+
+/// Each invariant's line ends with `held by:` and its tests' names between backticks.
+#[test]
+fn the_architecture_names_only_tests_that_exist() {
+    let text = architecture();
+    let named: BTreeSet<&str> =
+        text.lines().filter_map(|line| line.split_once("held by:")).flat_map(|(_, names)| quoted(names)).collect();
+    assert!(!named.is_empty(), "ARCHITECTURE.md names no test");
+    let sources = rust_sources();
+    let missing: Vec<_> = named
+        .into_iter()
+        .filter(|name| !sources.iter().any(|(path, text)| is_test(path, text, name)))
+        .collect();
+    assert!(missing.is_empty(), "ARCHITECTURE.md names tests that do not exist: {missing:#?}");
+}
+
+/// Whether `text` defines the test function `name`: its attribute stands in one of the few lines before it.
+fn is_test(path: &Path, text: &str, name: &str) -> bool {
+    let signature = format!("fn {name}(");
+    let lines: Vec<&str> = text.lines().collect();
+    lines.iter().enumerate().any(|(number, line)| {
+        let before = &lines[number.saturating_sub(4)..number];
+        line.trim_start().trim_start_matches("async ").starts_with(&signature)
+            && (before.iter().any(|line| line.trim_start().starts_with("#["))
+                // proptest's macro and the like write the attribute themselves.
+                || path.components().any(|part| part.as_os_str() == "tests"))
+    })
+}

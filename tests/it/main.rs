@@ -1,0 +1,15 @@
+//! End to end: the real binary, real sockets, real models. One crate, because every further one links again.
+//!
+//! Run by `cargo xtask test`, which fetches ONNX Runtime first and says where it is in `ORT_DYLIB_PATH`. Never reaches
+//! outside this machine, never skips: what is missing fails with the command that brings it.
+
+mod bad_input;
+mod command_line;
+mod dependencies;
+mod hostile;
+mod native;
+mod overload;
+mod running;
+mod samples;
+mod shutdown;
+mod wasi;

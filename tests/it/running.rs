@@ -1,0 +1,185 @@
+//! A running `mlhost serve`, from its ready line to its end, and requests to it. Used by every other module here.
+
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{self, Receiver};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+/// Longer than anything here takes on a busy machine; only reached when something hangs.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A server of our own, killed when dropped.
+pub(crate) struct Running {
+    child: Child,
+    pub(crate) ready: Value,
+    log: Receiver<String>,
+}
+
+/// An answer, whatever its status.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) body: String,
+}
+
+/// The repository's root.
+pub(crate) fn root() -> &'static Path {
+    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
+}
+
+/// The sample models: the committed ones, or those that `cargo xtask test` has just rebuilt from source.
+pub(crate) fn models() -> PathBuf {
+    std::env::var_os("MLHOST_TEST_MODELS").map_or_else(|| root().join("models"), PathBuf::from)
+}
+
+pub(crate) fn mlhost() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_mlhost"));
+    // The tests' environment must not decide what they find.
+    for (name, _) in mlhost::config::VARIABLES {
+        if !matches!(*name, "ORT_DYLIB_PATH" | "MLHOST_CACHE_DIR" | "XDG_CACHE_HOME" | "HOME") {
+            command.env_remove(name);
+        }
+    }
+    command
+}
+
+// === impl Running ===
+
+impl Running {
+    /// Serves the sample model `name`.
+    pub(crate) fn sample(name: &str, flags: &[&str]) -> Self {
+        let directory = models().join(name);
+        let directory = directory.to_str().unwrap();
+        Self::start(&[&["-m", directory], flags].concat())
+    }
+
+    /// Starts `mlhost serve` on a free port and waits for its ready line.
+    pub(crate) fn start(flags: &[&str]) -> Self {
+        let mut child = mlhost()
+            .args(["serve", "--port", "0", "--log-format", "json"])
+            .args(flags)
+            .env("MLHOST_LOG", "info,guest=trace")
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let log = lines(child.stderr.take().unwrap());
+        let output = lines(child.stdout.take().unwrap());
+        match output.recv_timeout(PATIENCE) {
+            Ok(line) => Self { child, ready: serde_json::from_str(&line).unwrap(), log },
+            Err(_) => {
+                let _ = child.kill();
+                let log: Vec<_> = log.iter().collect();
+                panic!("no ready line from `mlhost serve {}`:\n{}", flags.join(" "), log.join("\n"));
+            }
+        }
+    }
+
+    pub(crate) fn address(&self) -> &str {
+        self.ready["address"].as_str().unwrap()
+    }
+
+    pub(crate) fn get(&self, path: &str) -> Answer {
+        answer(agent().get(format!("http://{}{path}", self.address())).call())
+    }
+
+    pub(crate) fn head(&self, path: &str) -> Answer {
+        answer(agent().head(format!("http://{}{path}", self.address())).call())
+    }
+
+    /// POST to `/invocations` as JSON.
+    pub(crate) fn invoke(&self, body: &str) -> Answer {
+        self.post("/invocations", Some("application/json"), body.as_bytes())
+    }
+
+    pub(crate) fn post(&self, path: &str, content_type: Option<&str>, body: &[u8]) -> Answer {
+        let mut request = agent().post(format!("http://{}{path}", self.address()));
+        if let Some(content_type) = content_type {
+            request = request.header("Content-Type", content_type);
+        }
+        answer(request.send(body))
+    }
+
+    /// Sends a signal.
+    pub(crate) fn signal(&self, signal: i32) {
+        let pid = i32::try_from(self.child.id()).unwrap();
+        // SAFETY: no memory is involved; the process is ours and not yet waited for.
+        assert_eq!(unsafe { libc::kill(pid, signal) }, 0);
+    }
+
+    /// Waits for the process to end by itself.
+    pub(crate) fn wait(&mut self) -> ExitStatus {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return status;
+            }
+            assert!(Instant::now() < deadline, "the server does not end");
+            thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    /// The next log line with `text` in it.
+    pub(crate) fn logged(&self, text: &str) -> String {
+        let deadline = Instant::now() + PATIENCE;
+        let mut seen = Vec::new();
+        while let Ok(line) = self.log.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
+            if line.contains(text) {
+                return line;
+            }
+            seen.push(line);
+        }
+        panic!("`{text}` was not logged; seen:\n{}", seen.join("\n"));
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+// === impl Answer ===
+
+impl Answer {
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{error}: {self:?}"))
+    }
+
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+    }
+}
+
+fn agent() -> ureq::Agent {
+    ureq::Agent::config_builder().http_status_as_error(false).timeout_global(Some(PATIENCE)).build().into()
+}
+
+fn answer(response: Result<ureq::http::Response<ureq::Body>, ureq::Error>) -> Answer {
+    let (head, mut body) = response.expect("an answer, not a broken connection").into_parts();
+    let mut text = String::new();
+    body.as_reader().read_to_string(&mut text).unwrap();
+    let header = |(name, value): (&ureq::http::HeaderName, &ureq::http::HeaderValue)| {
+        (name.to_string(), value.to_str().unwrap().to_owned())
+    };
+    Answer { status: head.status.as_u16(), headers: head.headers.iter().map(header).collect(), body: text }
+}
+
+/// A pipe's lines, read by a thread so that the process never blocks on a full pipe.
+fn lines(pipe: impl std::io::Read + Send + 'static) -> Receiver<String> {
+    let (sender, receiver) = mpsc::channel();
+    thread::spawn(move || {
+        for line in BufReader::new(pipe).lines().map_while(Result::ok) {
+            if sender.send(line).is_err() {
+                break;
+            }
+        }
+    });
+    receiver
+}

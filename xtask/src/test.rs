@@ -1,0 +1,136 @@
+//! `cargo xtask test`: everything that CI runs, step by step, each with its time. What cannot run here says so.
+
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, bail};
+
+use crate::guests;
+use crate::process::{self, cargo, mlhost, onnxruntime, output, say, target};
+
+const DENY_VERSION: &str = "0.20.2";
+
+/// A step's name and what it does; the text it answers is what it had to leave out.
+struct Step {
+    name: &'static str,
+    run: fn() -> anyhow::Result<Option<String>>,
+}
+
+const STEPS: [Step; 7] = [
+    Step { name: "fmt", run: fmt },
+    Step { name: "clippy", run: clippy },
+    Step { name: "doc", run: doc },
+    Step { name: "test", run: test },
+    Step { name: "guests", run: guest_crates },
+    Step { name: "rebuild", run: rebuild },
+    Step { name: "deny", run: deny },
+];
+
+pub(crate) fn run(only: Option<&str>) -> anyhow::Result<()> {
+    let steps: Vec<&Step> = STEPS.iter().filter(|step| only.is_none_or(|name| name == step.name)).collect();
+    if steps.is_empty() {
+        let names: Vec<_> = STEPS.iter().map(|step| step.name).collect();
+        bail!("there is no step `{}`; the steps are {}", only.unwrap_or_default(), names.join(", "));
+    }
+    let mut table: Vec<(&str, Duration, Option<String>)> = Vec::new();
+    for step in steps {
+        say(&format!("\n== {}", step.name));
+        let start = Instant::now();
+        let left_out = (step.run)().with_context(|| {
+            format!("step `{0}`\nhint: `cargo xtask test --only {0}` runs it alone", step.name)
+        })?;
+        table.push((step.name, start.elapsed(), left_out));
+    }
+    say("\nstep      seconds  left out");
+    for (name, time, left_out) in table {
+        say(&format!("{name:<8} {:>8.1}  {}", time.as_secs_f64(), left_out.as_deref().unwrap_or("-")));
+    }
+    Ok(())
+}
+
+fn fmt() -> anyhow::Result<Option<String>> {
+    process::run(&mut cargo(&["fmt", "--all", "--check"]))?;
+    process::run(&mut guest_cargo(&["fmt", "--all", "--check"]))?;
+    Ok(None)
+}
+
+fn clippy() -> anyhow::Result<Option<String>> {
+    process::run(&mut cargo(&[
+        "clippy",
+        "--locked",
+        "--workspace",
+        "--all-targets",
+        "--",
+        "-D",
+        "warnings",
+    ]))?;
+    Ok(None)
+}
+
+fn doc() -> anyhow::Result<Option<String>> {
+    let mut command = cargo(&["doc", "--locked", "--workspace", "--no-deps"]);
+    process::run(command.env("RUSTDOCFLAGS", "-D warnings"))?;
+    Ok(None)
+}
+
+fn test() -> anyhow::Result<Option<String>> {
+    let library = onnxruntime(&mlhost()?)?;
+    process::run(cargo(&["test", "--locked", "--workspace"]).env("ORT_DYLIB_PATH", library))?;
+    Ok(None)
+}
+
+/// The guests' own tests, on this machine's target.
+fn guest_crates() -> anyhow::Result<Option<String>> {
+    process::run(&mut guest_cargo(&[
+        "clippy",
+        "--locked",
+        "--workspace",
+        "--all-targets",
+        "--",
+        "-D",
+        "warnings",
+    ]))?;
+    process::run(&mut guest_cargo(&["test", "--locked", "--workspace"]))?;
+    Ok(None)
+}
+
+/// Components rebuilt from source must pass the tests that the committed ones pass.
+fn rebuild() -> anyhow::Result<Option<String>> {
+    let mlhost = mlhost()?;
+    let library = onnxruntime(&mlhost)?;
+    let models = guests::rebuild_copy(&mlhost)?;
+    let mut command = cargo(&["test", "--locked", "--package", "mlhost", "--test", "it"]);
+    process::run(command.env("ORT_DYLIB_PATH", library).env("MLHOST_TEST_MODELS", models))?;
+    Ok(None)
+}
+
+/// Licences, bans and sources; advisories need a database that only an online machine has.
+fn deny() -> anyhow::Result<Option<String>> {
+    let tools = target().join("tools");
+    let installed = tools.join("bin/cargo-deny");
+    let present = output(Command::new("cargo-deny").arg("--version")).is_ok();
+    if !present && !installed.is_file() {
+        let root = tools.to_string_lossy().into_owned();
+        process::run(&mut cargo(&[
+            "install",
+            "--locked",
+            "--root",
+            &root,
+            "cargo-deny",
+            "--version",
+            DENY_VERSION,
+        ]))?;
+    }
+    let program = if present { "cargo-deny".into() } else { installed };
+    let mut command = Command::new(program);
+    command.args(["--offline", "check", "bans", "licenses", "sources"]).current_dir(process::root());
+    process::run(&mut command)?;
+    Ok(Some("cargo-deny's advisories: their database cannot be had offline".to_owned()))
+}
+
+/// cargo in the guests' workspace, with a target directory of its own: other profiles, other features.
+fn guest_cargo(arguments: &[&str]) -> Command {
+    let mut command = cargo(arguments);
+    command.current_dir(process::root().join("models")).env("CARGO_TARGET_DIR", target().join("guests"));
+    command
+}
