@@ -3,6 +3,7 @@
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::Mutex;
 use std::sync::mpsc::{self, Receiver};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -16,7 +17,8 @@ const PATIENCE: Duration = Duration::from_secs(60);
 pub(crate) struct Running {
     child: Child,
     pub(crate) ready: Value,
-    log: Receiver<String>,
+    /// Locked by whoever reads it, so that requests can be sent from several threads.
+    log: Mutex<Receiver<String>>,
 }
 
 /// An answer, whatever its status.
@@ -71,7 +73,7 @@ impl Running {
         let log = lines(child.stderr.take().unwrap());
         let output = lines(child.stdout.take().unwrap());
         match output.recv_timeout(PATIENCE) {
-            Ok(line) => Self { child, ready: serde_json::from_str(&line).unwrap(), log },
+            Ok(line) => Self { child, ready: serde_json::from_str(&line).unwrap(), log: Mutex::new(log) },
             Err(_) => {
                 let _ = child.kill();
                 let log: Vec<_> = log.iter().collect();
@@ -128,7 +130,8 @@ impl Running {
     pub(crate) fn logged(&self, text: &str) -> String {
         let deadline = Instant::now() + PATIENCE;
         let mut seen = Vec::new();
-        while let Ok(line) = self.log.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
+        let log = self.log.lock().unwrap();
+        while let Ok(line) = log.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
             if line.contains(text) {
                 return line;
             }

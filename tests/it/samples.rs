@@ -21,7 +21,8 @@ fn samples_answer_their_calls_as_the_reference_says() {
         for call in sorted(&models().join(sample).join("calls")) {
             let Some(name) = call.strip_suffix(".request.json") else { continue };
             let request = fs::read_to_string(&call).unwrap();
-            let expected: Value = serde_json::from_slice(&fs::read(format!("{name}.answer.json")).unwrap()).unwrap();
+            let expected: Value =
+                serde_json::from_slice(&fs::read(format!("{name}.answer.json")).unwrap()).unwrap();
             let answer = server.invoke(&request);
             assert_eq!(answer.status, 200, "{call}: {answer:?}");
             close(&answer.json(), &expected, &call);

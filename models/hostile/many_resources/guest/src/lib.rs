@@ -12,6 +12,9 @@ mod bindings {
 use bindings::exports::mlhost::guest::predictor::{Context, Failure, Guest, Input, Output, Param};
 use bindings::wasi::nn::tensor::{Tensor, TensorType};
 
+/// Large enough for the budget of bytes to be used up long before wasmtime's own limit of 100,000 handles.
+const TENSOR: u32 = 1024;
+
 struct ManyResources;
 
 impl Guest for ManyResources {
@@ -21,7 +24,7 @@ impl Guest for ManyResources {
 
     fn predict(_input: Input, _params: Vec<Param>) -> Result<Output, Failure> {
         loop {
-            std::mem::forget(Tensor::new(&[1], TensorType::Fp32, &[0; 4]));
+            std::mem::forget(Tensor::new(&[TENSOR], TensorType::U8, &[0; TENSOR as usize]));
         }
     }
 }
