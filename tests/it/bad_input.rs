@@ -12,10 +12,11 @@ fn every_bad_body_gets_its_status_and_names_what_is_wrong() {
         ("", 400, "byte 0"),
         ("{", 400, "byte 1"),
         ("[]", 400, ""),
-        (r#"{"dataframe_split": {"columns": ["sex"], "data": [["male"]"#, 400, "byte"),
+        (r#"{"dataframe_split": {"columns": ["sex"], "data": [["male"]"#, 400, ""),
+        (r#"{"dataframe_split": {"columns": ["sex", "pclass"], "data": [["male", 3]"#, 400, "byte"),
         (r#"{"rows": []}"#, 400, "dataframe_split"),
         (r#"{"inputs": [], "instances": []}"#, 400, ""),
-        (r#"{"dataframe_split": {"columns": ["sex"], "data": [["male", 1]]}}"#, 400, "row 0"),
+        (r#"{"dataframe_split": {"columns": ["sex", "pclass"], "data": [["male", 3, 1]]}}"#, 400, "row 0"),
         (r#"{"dataframe_split": {"columns": ["age"], "data": [[1]]}}"#, 400, "Model is missing inputs"),
         (r#"{"dataframe_records": [{"sex": "male", "pclass": "third"}]}"#, 400, "pclass"),
         (r#"{"dataframe_records": [{"sex": "male", "pclass": 3, "age": {}}]}"#, 400, "age"),
@@ -42,7 +43,7 @@ fn deep_nesting_is_refused_and_not_run_into() {
 
 #[test]
 fn an_unsupported_media_type_is_415_and_a_missing_one_too() {
-    let server = Running::sample("echo", &[]);
+    let server = Running::sample("iris", &[]);
     for content_type in [Some("image/png"), Some("application/json; format=pandas-split"), None] {
         let answer = server.post("/invocations", content_type, b"{}");
         assert_eq!(answer.status, 415, "{content_type:?}: {answer:?}");

@@ -13,7 +13,7 @@ use crate::bindings::mlhost::guest::{artifacts, log as log_import, types};
 use crate::bindings::mlhost::nn::graphs;
 use crate::bindings::wasi::nn as wasi;
 use crate::log::Level;
-use crate::{Context, Error, GraphError, GraphErrorCode, GraphInfo, Port, Predictor, Tensor, Tensors};
+use crate::{Context, Error, GraphError, GraphErrorCode, GraphInfo, Port, Predictor, Tensors};
 
 /// A `wasi:nn` graph handle.
 pub(crate) struct PortableGraph(wasi::graph::Graph);
@@ -141,19 +141,4 @@ fn portable_error(error: wasi::errors::Error) -> GraphError {
         ErrorCode::Security | ErrorCode::Unknown => GraphErrorCode::Unknown,
     };
     GraphError { code, message: error.data() }
-}
-
-/// A tensor of `wasi:nn`, read by `wasi_nn`'s own decoder.
-fn portable_tensor(tensor: &wasi::tensor::Tensor) -> Result<Tensor, GraphError> {
-    use crate::wasi_nn::{PortableType, decode};
-    let element_type = match tensor.ty() {
-        wasi::tensor::TensorType::Fp16 => PortableType::F16,
-        wasi::tensor::TensorType::Fp32 => PortableType::F32,
-        wasi::tensor::TensorType::Fp64 => PortableType::F64,
-        wasi::tensor::TensorType::Bf16 => PortableType::Bf16,
-        wasi::tensor::TensorType::U8 => PortableType::U8,
-        wasi::tensor::TensorType::I32 => PortableType::S32,
-        wasi::tensor::TensorType::I64 => PortableType::S64,
-    };
-    decode(&tensor.dimensions(), element_type, tensor.data())
 }

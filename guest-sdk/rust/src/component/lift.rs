@@ -4,7 +4,8 @@
 
 use crate::bindings::mlhost::guest::types;
 use crate::bindings::mlhost::nn::types as nn;
-use crate::bindings::wasi::nn as wasi;
+use crate::bindings::wasi::nn::tensor as wasi;
+use crate::wasi_nn::{PortableType, decode};
 use crate::{
     Blob, Column, ColumnData, ElementType, Elements, GraphError, Input, Packed, Params, Table, Tensor,
     Tensors, Value,
@@ -42,8 +43,17 @@ pub(super) fn tensors(tensors: Vec<nn::NamedTensor>) -> Tensors {
     tensors.into_iter().map(|named| (named.name, tensor(named.tensor))).collect()
 }
 
-pub(super) fn portable(tensor: &wasi::tensor::Tensor) -> Result<Tensor, GraphError> {
-    super::portable_tensor(tensor)
+pub(super) fn portable(tensor: &wasi::Tensor) -> Result<Tensor, GraphError> {
+    let element_type = match tensor.ty() {
+        wasi::TensorType::Fp16 => PortableType::F16,
+        wasi::TensorType::Fp32 => PortableType::F32,
+        wasi::TensorType::Fp64 => PortableType::F64,
+        wasi::TensorType::Bf16 => PortableType::Bf16,
+        wasi::TensorType::U8 => PortableType::U8,
+        wasi::TensorType::I32 => PortableType::S32,
+        wasi::TensorType::I64 => PortableType::S64,
+    };
+    decode(&tensor.dimensions(), element_type, tensor.data())
 }
 
 pub(super) fn element_type(element_type: nn::ElementType) -> ElementType {

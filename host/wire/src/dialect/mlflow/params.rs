@@ -170,7 +170,7 @@ mod tests {
             match (found, expected) {
                 (Ok(found), Some(value)) => assert_eq!(found, [Param { name: "p".into(), value }], "{text}"),
                 (Err(fault), None) => {
-                    assert!(fault.public.starts_with(INVALID_PARAMETERS), "{}", fault.public)
+                    assert!(fault.public.starts_with(INVALID_PARAMETERS), "{}", fault.public);
                 }
                 (found, _) => panic!("{text}: {found:?}"),
             }
