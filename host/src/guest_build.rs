@@ -1,6 +1,6 @@
 //! From a guest's source to a component that `mlhost serve` takes: the library behind `mlhost build`.
 //!
-//! `cli` calls [`build`], and nothing on a request's path does. Three steps, one file each: [`toolchain`] finds a
+//! `cli` calls [`build`], and nothing on a request's path does. Three steps, one file each: `toolchain` finds a
 //! rustc that has wasm32's standard library, `cargo` compiles, `encode` wraps the core module. It must never
 //! install anything system-wide, never run rustup, and never leave half an output file behind.
 

@@ -50,7 +50,7 @@ pub(crate) fn run(only: Option<&str>) -> anyhow::Result<()> {
 
 fn fmt() -> anyhow::Result<Option<String>> {
     process::run(&mut cargo(&["fmt", "--all", "--check"]))?;
-    process::run(&mut guest_cargo(&["fmt", "--all", "--check"]))?;
+    process::run(&mut guest_cargo(&["fmt", "--check"]))?;
     Ok(None)
 }
 

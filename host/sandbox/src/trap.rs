@@ -7,6 +7,9 @@ use crate::error::{Budget, SandboxError};
 /// wasmtime keeps the type of this error to itself; the hostile guest `amplified_list` holds this text to it.
 const FUEL_EXHAUSTED: &str = "fuel allocated for hostcalls has been exhausted";
 
+/// The same of wasmtime's own limit on resource handles.
+const HANDLES_EXHAUSTED: &str = "store handle limit exceeded";
+
 /// `refused` is the growth that the limiter refused during the call: the trap that follows says only `unreachable`.
 pub(crate) fn classify(error: wasmtime::Error, refused: Option<Budget>) -> SandboxError {
     let error = match error.downcast::<SandboxError>() {
@@ -24,7 +27,9 @@ pub(crate) fn classify(error: wasmtime::Error, refused: Option<Budget>) -> Sandb
     match error.downcast_ref::<Trap>() {
         Some(Trap::StackOverflow) => SandboxError::Exhausted { budget: Budget::Stack, detail },
         Some(Trap::Interrupt) => SandboxError::Deadline,
-        _ if detail.contains(FUEL_EXHAUSTED) => SandboxError::Exhausted { budget: Budget::Data, detail },
+        _ if detail.contains(FUEL_EXHAUSTED) || detail.contains(HANDLES_EXHAUSTED) => {
+            SandboxError::Exhausted { budget: Budget::Data, detail }
+        }
         _ => SandboxError::Trapped(detail),
     }
 }
