@@ -2,7 +2,7 @@
 //!
 //! Called by `host/src/serve`. `decode` reads bodies by way of `forms` and `split`, whose rows fill a
 //! `frame` of `column`s and `tensor`s; `encode` and `refuse` write. Where MLflow destroys data or answers
-//! what is no JSON, this does not: `tests/mlflow_vectors.rs` lists every difference with its reason.
+//! what is no JSON, this does not: `tests/mlflow_vectors/differences.rs` lists every difference with its reason.
 
 mod column;
 mod context;

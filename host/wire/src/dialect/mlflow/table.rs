@@ -160,12 +160,15 @@ impl<'c, 'x> Rows<'_, 'c, 'x> {
         if self.shape == Shape::Record {
             return Err(bad_input(format!("record {} is not an object", self.rows)));
         }
-        if self.shape == Shape::Exact || self.rows > 0 {
+        let row = self.rows;
+        if self.shape == Shape::Either && row > 0 && self.targets.is_empty() {
+            return Err(bad_input(format!("row {row} is not an object, those before it are")));
+        }
+        if self.shape == Shape::Exact || row > 0 {
             let columns = self.targets.len();
             return if width == columns {
                 Ok(())
             } else {
-                let row = self.rows;
                 Err(bad_input(format!("row {row} has {width} values, but there are {columns} columns")))
             };
         }

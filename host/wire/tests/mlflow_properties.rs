@@ -1,0 +1,271 @@
+//! What holds for every body and every reply, whoever made them.
+
+use mlhost_wire::dialect::mlflow::Mlflow;
+use mlhost_wire::dialect::{Dialect as _, Interface, Request};
+use mlhost_wire::fault::{Fault, FaultKind};
+use mlhost_wire::signature::Signature;
+use mlhost_wire::values::{Call, Column, ColumnData, Input, Output, Packed, Reply, Table};
+use proptest::prelude::*;
+use serde_json::{Map, Value as Json, json};
+
+/// One of each kind of signature; the names are those that generated bodies use.
+fn interfaces() -> Vec<Interface> {
+    let signatures = [
+        None,
+        Some(
+            r#"[{"name":"a","type":"double","required":true},{"name":"b","type":"string","required":false}]"#,
+        ),
+        Some(
+            r#"[{"name":"a","type":"long","required":false},{"name":"b","type":"boolean","required":false},
+                 {"name":"c","type":"datetime","required":false},{"name":"x","type":"binary","required":false}]"#,
+        ),
+        Some(r#"[{"type":"integer"},{"type":"float"}]"#),
+        Some(r#"[{"name":"a","type":"string"}]"#),
+        Some(
+            r#"[{"name":"a","type":"array","items":{"type":"long"}},{"name":"b","type":"any","required":false}]"#,
+        ),
+        Some(r#"[{"type":"tensor","tensor-spec":{"dtype":"float32","shape":[-1,2]}}]"#),
+        Some(r#"[{"name":"a","type":"tensor","tensor-spec":{"dtype":"str","shape":[-1]}}]"#),
+        Some(
+            r#"[{"name":"a","type":"tensor","tensor-spec":{"dtype":"float16","shape":[-1]}},
+                 {"name":"b","type":"tensor","tensor-spec":{"dtype":"uint8","shape":[-1,2]}}]"#,
+        ),
+    ];
+    let params = r#"[{"name":"p","type":"long","default":1,"shape":null}]"#;
+    let interface = |inputs| {
+        let signature = Signature::from_mlmodel(inputs, None, Some(params)).expect("a signature");
+        Interface { signature, raw_media_types: Vec::new() }
+    };
+    signatures.into_iter().map(interface).collect()
+}
+
+fn decode(body: &[u8], interface: &Interface) -> Result<Call, Fault> {
+    Mlflow.decode(Request { content_type: Some("application/json"), body }, interface)
+}
+
+/// Decodes for every interface: whatever comes, the outcome is a consistent call or a fault that says something.
+fn decode_everywhere(body: &[u8]) -> Result<(), TestCaseError> {
+    for interface in interfaces() {
+        match decode(body, &interface) {
+            Ok(Call { input: Input::Table(table), .. }) => {
+                prop_assert!(table.check().is_ok(), "{table:?}");
+            }
+            Ok(Call { input: Input::Tensors(tensors), .. }) => {
+                for named in tensors {
+                    prop_assert!(named.tensor.check(&named.name).is_ok(), "{named:?}");
+                }
+            }
+            Ok(call) => prop_assert!(false, "JSON is no blob: {call:?}"),
+            Err(fault) => {
+                prop_assert_eq!(fault.kind, FaultKind::BadInput);
+                prop_assert!(!fault.public.is_empty());
+                let answer = Mlflow.refuse(&fault);
+                prop_assert!(serde_json::from_slice::<Json>(&answer.body).is_ok());
+            }
+        }
+    }
+    Ok(())
+}
+
+fn scalar() -> impl Strategy<Value = Json> {
+    prop_oneof![
+        Just(Json::Null),
+        any::<bool>().prop_map(Json::from),
+        any::<i64>().prop_map(Json::from),
+        any::<u64>().prop_map(Json::from),
+        any::<f64>().prop_map(Json::from),
+        (-3i64..3).prop_map(Json::from),
+        "[a-c01 \\\\\"\u{e9}\u{1f600}]{0,3}".prop_map(Json::from),
+        Just(json!("2021-01-01T00:00:00")),
+        Just(json!("AQI=")),
+    ]
+}
+
+fn name() -> impl Strategy<Value = String> {
+    prop_oneof![
+        Just("a".to_owned()),
+        Just("b".to_owned()),
+        Just("c".to_owned()),
+        Just("0".to_owned()),
+        Just("1".to_owned()),
+        Just("columns".to_owned()),
+        Just("data".to_owned()),
+        Just("index".to_owned()),
+    ]
+}
+
+fn nested() -> impl Strategy<Value = Json> {
+    scalar().prop_recursive(4, 24, 4, |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..4).prop_map(Json::from),
+            prop::collection::vec((name(), inner), 0..4)
+                .prop_map(|items| Json::Object(Map::from_iter(items))),
+        ]
+    })
+}
+
+fn form() -> impl Strategy<Value = &'static str> {
+    prop::sample::select(vec!["dataframe_split", "dataframe_records", "instances", "inputs"])
+}
+
+/// A body near enough to a right one to get far.
+fn body() -> impl Strategy<Value = String> {
+    let cells =
+        || prop::collection::vec(prop_oneof![8 => scalar(), 1 => nested()], 0..4).prop_map(Json::from);
+    let rows = move || prop::collection::vec(cells(), 0..4).prop_map(Json::from);
+    let record = || {
+        prop::collection::vec((name(), prop_oneof![8 => scalar(), 1 => nested()]), 0..4)
+            .prop_map(|items| Json::Object(Map::from_iter(items)))
+    };
+    let value = prop_oneof![
+        (prop::collection::vec(name(), 0..4), rows())
+            .prop_map(|(columns, data)| json!({"columns": columns, "data": data})),
+        rows().prop_map(|data| json!({ "data": data })),
+        prop::collection::vec(prop_oneof![4 => record(), 1 => cells(), 1 => nested()], 0..4)
+            .prop_map(Json::from),
+        rows(),
+        nested(),
+    ];
+    let params = prop_oneof![Just(None), nested().prop_map(Some)];
+    (form(), value, params).prop_map(|(form, value, params)| match params {
+        None => format!("{{\"{form}\": {value}}}"),
+        Some(params) => format!("{{\"params\": {params}, \"{form}\": {value}}}"),
+    })
+}
+
+/// Columns of every type that records can carry, `rows` values each.
+fn column_data(rows: usize) -> impl Strategy<Value = (ColumnData, &'static str)> {
+    let texts = || prop::collection::vec("[a-z\"\\\\\u{e9}\u{1f600}\n]{0,4}", rows);
+    prop_oneof![
+        prop::collection::vec(any::<f64>().prop_map(finite), rows)
+            .prop_map(|it| (ColumnData::F64(it), "double")),
+        prop::collection::vec(any::<f32>().prop_map(|it| finite(it.into()) as f32), rows)
+            .prop_map(|it| (ColumnData::F32(it), "float")),
+        prop::collection::vec(any::<i64>(), rows).prop_map(|it| (ColumnData::S64(it), "long")),
+        prop::collection::vec(any::<i32>(), rows).prop_map(|it| (ColumnData::S32(it), "integer")),
+        prop::collection::vec(0u8..2, rows).prop_map(|it| (ColumnData::Boolean(it), "boolean")),
+        prop::collection::vec(any::<i64>(), rows).prop_map(|it| (ColumnData::Datetime(it), "datetime")),
+        texts().prop_map(|it| (ColumnData::Text(it.iter().collect()), "string")),
+        texts().prop_map(|it| (ColumnData::Binary(it.iter().collect()), "binary")),
+    ]
+}
+
+/// JSON has no other floats.
+fn finite(value: f64) -> f64 {
+    if value.is_finite() { value } else { 0.5 }
+}
+
+fn table() -> impl Strategy<Value = (Table, Interface)> {
+    (0usize..5).prop_flat_map(|rows| {
+        prop::collection::vec(column_data(rows), 1..5).prop_map(move |columns| {
+            let mut specs = Vec::new();
+            let columns = columns.into_iter().enumerate().map(|(position, (data, column_type))| {
+                let name = format!("column \"{position}\"");
+                specs.push(json!({"name": name, "type": column_type, "required": true}));
+                Column { name, data, validity: None }
+            });
+            let table = Table { columns: columns.collect(), rows };
+            let signature = Signature::from_mlmodel(Some(&Json::from(specs).to_string()), None, None);
+            (table, Interface { signature: signature.expect("a signature"), raw_media_types: Vec::new() })
+        })
+    })
+}
+
+/// The records that mlhost answers for a table.
+fn records(table: &Table) -> Json {
+    let answer = Mlflow.encode(Reply { output: Output::Table(table.clone()) }).expect("an answer");
+    let mut answer: Json = serde_json::from_slice(&answer.body).expect("an answer is JSON");
+    answer["predictions"].take()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 1024, ..ProptestConfig::default() })]
+
+    #[test]
+    fn arbitrary_bytes_never_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+        decode_everywhere(&bytes)?;
+    }
+
+    #[test]
+    fn whatever_looks_like_a_request_is_decoded_consistently_or_refused(body in body()) {
+        decode_everywhere(body.as_bytes())?;
+    }
+
+    #[test]
+    fn a_damaged_request_is_decoded_consistently_or_refused(
+        body in body(), at in any::<prop::sample::Index>(), byte in prop::sample::select(b"[]{},:\"-0eNIn\\\xff".to_vec()),
+    ) {
+        let mut body = body.into_bytes();
+        let at = at.index(body.len());
+        body[at] = byte;
+        decode_everywhere(&body)?;
+        body.truncate(at);
+        decode_everywhere(&body)?;
+    }
+
+    #[test]
+    fn an_answered_table_is_read_back_as_it_was((table, interface) in table()) {
+        let body = json!({ "dataframe_records": records(&table) }).to_string();
+        let call = decode(body.as_bytes(), &interface);
+        // Records without a row name no columns, which are then missing.
+        if table.rows > 0 {
+            prop_assert_eq!(call.map(|call| call.input), Ok(Input::Table(table)));
+        }
+    }
+
+    #[test]
+    fn split_and_records_mean_the_same_in_any_order_of_keys((table, interface) in table(), seed in any::<usize>()) {
+        prop_assume!(table.rows > 0);
+        let records = records(&table);
+        let mut names: Vec<&str> = table.columns.iter().map(|column| column.name.as_str()).collect();
+        let width = names.len();
+        names.rotate_left(seed % width);
+        let row = |record: &Json| names.iter().map(|name| record[name].clone()).collect::<Json>();
+        let data: Json = records.as_array().expect("records").iter().map(row).collect();
+        let names = json!(names);
+        let wanted = decode(json!({ "dataframe_records": records }).to_string().as_bytes(), &interface);
+        prop_assert!(wanted.is_ok(), "{wanted:?}");
+        for body in [
+            format!(r#"{{"dataframe_split": {{"columns": {names}, "data": {data}}}}}"#),
+            format!(r#"{{"dataframe_split": {{"data": {data}, "columns": {names}}}}}"#),
+        ] {
+            prop_assert_eq!(&decode(body.as_bytes(), &interface), &wanted, "{}", body);
+        }
+    }
+
+    #[test]
+    fn a_broken_reply_is_a_fault_and_never_a_panic(
+        offsets in prop::collection::vec(0u32..8, 0..5),
+        data in prop::collection::vec(any::<u8>(), 0..8),
+        rows in 0usize..5,
+        kind in 0..3,
+    ) {
+        let packed = Packed { offsets, data };
+        let data = match kind {
+            0 => ColumnData::Text(packed),
+            1 => ColumnData::Binary(packed),
+            _ => ColumnData::Json(packed),
+        };
+        let table = Table { columns: vec![Column { name: "a".to_owned(), data, validity: None }], rows };
+        match Mlflow.encode(Reply { output: Output::Table(table) }) {
+            Ok(answer) => prop_assert!(serde_json::from_slice::<Json>(&answer.body).is_ok()),
+            Err(fault) => prop_assert_eq!(fault.kind, FaultKind::GuestTrapped),
+        }
+    }
+}
+
+/// Cases that were thought of when the code was read.
+#[test]
+fn rows_of_different_kinds_are_refused() {
+    for body in [
+        r#"{"instances": [{"a": "x"}, []]}"#,
+        r#"{"instances": [[], {"a": "x"}]}"#,
+        r#"{"instances": [[], ["x"]]}"#,
+        r#"{"inputs": ["x", {"a": "y"}]}"#,
+        r#"{"inputs": [{"a": 1}, 2]}"#,
+        r#"{"dataframe_split": {"columns": [], "data": [[], [1]]}}"#,
+        r#"{"dataframe_split": {"data": [[1], {"0": 2}]}}"#,
+    ] {
+        decode_everywhere(body.as_bytes()).unwrap();
+    }
+}

@@ -1,0 +1,139 @@
+//! Requests to real MLflow servers and what their models got, replayed against the dialect.
+//!
+//! `tests/vectors/mlflow` holds what `mlflow models serve` 3.18 answered when its model described its own input. For
+//! each request mlhost must decode the same values of the same types, or refuse with the same status and error code;
+//! where it does otherwise, `differences.rs` says so and why. Routes without a body are replayed over HTTP in
+//! `tests/it`, the answers' spelling is compared in `answers.rs`.
+
+mod answers;
+mod described;
+mod differences;
+mod python;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use base64::Engine as _;
+use mlhost_wire::dialect::mlflow::Mlflow;
+use mlhost_wire::dialect::{Dialect, Interface, Request};
+use mlhost_wire::signature::Signature;
+use serde_json::Value as Json;
+
+use crate::described::{described, expected, params};
+use crate::differences::DIFFERENCES;
+use crate::python::Python;
+
+/// The captures that post a body, by file.
+const CAPTURES: [&str; 12] = [
+    "cols_optional",
+    "cols_required",
+    "complex",
+    "double4",
+    "long2_unnamed",
+    "nosig",
+    "onestr",
+    "out",
+    "params",
+    "tensor_named1",
+    "tensor_named2",
+    "tensor_unnamed",
+];
+
+/// How many requests with a body the captures hold, so that none is lost unseen.
+const REQUESTS: usize = 315;
+
+fn vectors(name: &str) -> Json {
+    let path =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/vectors/mlflow").join(name).with_extension("json");
+    let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    // MLflow answers bare NaN and Infinity, which are no JSON.
+    let text = text.replace(": NaN", ": \"NaN\"").replace("    NaN,", "    \"NaN\",");
+    let text =
+        text.replace("    Infinity,", "    \"Infinity\",").replace("    -Infinity\n", "    \"-Infinity\"\n");
+    serde_json::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+fn interface(name: &str) -> Interface {
+    let signatures = vectors("signatures");
+    let signature = &signatures[name];
+    let member = |key: &str| signature[key].as_str();
+    let signature = Signature::from_mlmodel(member("inputs"), None, member("params")).expect("a signature");
+    Interface { signature, raw_media_types: Vec::new() }
+}
+
+/// How mlhost's decoding differs from what was captured; `None` where it does not.
+fn difference(vector: &Json, interface: &Interface) -> Option<String> {
+    let body = match (&vector["body"], &vector["body_b64"]) {
+        (Json::String(body), _) => body.clone().into_bytes(),
+        (_, Json::String(body)) => base64::engine::general_purpose::STANDARD.decode(body).expect("base64"),
+        _ => Vec::new(),
+    };
+    let request = Request { content_type: vector["content_type"].as_str(), body: &body };
+    let status = vector["status"].as_u64().expect("a status");
+    let response = &vector["resp"];
+    let call = match Mlflow.decode(request, interface) {
+        Ok(call) => call,
+        Err(fault) => {
+            let answer = Mlflow.refuse(&fault);
+            let refusal: Json = serde_json::from_slice(&answer.body).expect("a refusal is JSON");
+            let same = u64::from(answer.status) == status && refusal["error_code"] == response["error_code"];
+            return (!same)
+                .then(|| format!("refused with {}: {refusal}, captured {status} {response}", answer.status));
+        }
+    };
+    if status != 200 {
+        return Some(format!("decoded {:?}, captured {status} {response}", call.input));
+    }
+    let echo = &response["predictions"];
+    if echo["input"].is_null() {
+        // The model of this capture does not describe its input.
+        return None;
+    }
+    let (got, wanted) = (described(&call), expected(&echo["input"]));
+    if got != wanted {
+        return Some(format!("decoded {got:?}, captured {wanted:?}"));
+    }
+    let wanted: BTreeMap<String, Python> = echo["params"].as_object().map_or_else(BTreeMap::new, |params| {
+        params
+            .iter()
+            .map(|(name, value)| (name.clone(), Python::parse(value.as_str().expect("a text"))))
+            .collect()
+    });
+    let got = params(&call);
+    (got != Vec::from_iter(wanted.clone())).then(|| format!("parameters {got:?}, captured {wanted:?}"))
+}
+
+#[test]
+fn every_captured_request_is_decoded_as_mlflow_does_or_listed() {
+    let mut listed: BTreeMap<(&str, &str), &str> = BTreeMap::new();
+    for difference in DIFFERENCES {
+        for case in difference.cases {
+            assert!(listed.insert(*case, difference.reason).is_none(), "{case:?} is listed twice");
+        }
+    }
+    let (mut requests, mut unexpected) = (0, Vec::new());
+    for capture in CAPTURES {
+        let interface = interface(capture);
+        for vector in vectors(capture).as_array().expect("a list") {
+            if vector.get("content_type").is_none() {
+                continue;
+            }
+            requests += 1;
+            let name = vector["name"].as_str().expect("a name");
+            let known = listed.keys().find(|(file, case)| *file == capture && *case == name).copied();
+            let reason = known.and_then(|known| listed.remove(&known));
+            match (difference(vector, &interface), reason) {
+                (None, None) | (Some(_), Some(_)) => {}
+                (Some(difference), None) => {
+                    unexpected.push(format!("{capture}/{name}: {}\n  {difference}", vector["body"]));
+                }
+                (None, Some(reason)) => {
+                    unexpected.push(format!("{capture}/{name} is listed and does not differ: {reason}"));
+                }
+            }
+        }
+    }
+    assert!(unexpected.is_empty(), "{} of {requests}:\n{}", unexpected.len(), unexpected.join("\n"));
+    assert!(listed.is_empty(), "listed and not captured: {listed:?}");
+    assert_eq!(requests, REQUESTS);
+}
