@@ -1,5 +1,7 @@
 //! What holds for every body and every reply, whoever made them.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests fail by panicking")]
+
 use mlhost_wire::dialect::mlflow::Mlflow;
 use mlhost_wire::dialect::{Dialect as _, Interface, Request};
 use mlhost_wire::fault::{Fault, FaultKind};

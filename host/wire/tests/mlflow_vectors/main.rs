@@ -5,6 +5,8 @@
 //! where it does otherwise, `differences.rs` says so and why. Routes without a body are replayed over HTTP in
 //! `tests/it`, the answers' spelling is compared in `answers.rs`.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests fail by panicking")]
+
 mod answers;
 mod described;
 mod differences;

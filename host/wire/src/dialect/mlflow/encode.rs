@@ -15,6 +15,9 @@ const MAX_RANK: usize = 64;
 /// How many empty lists an answer may hold.
 const MAX_EMPTY_LISTS: u64 = 1 << 16;
 
+/// How many bytes the names of columns may take, which a table says once and its records every time.
+const MAX_KEYS: usize = 256 << 20;
+
 /// A reply to bytes.
 pub(super) fn encode(reply: Reply) -> Result<Answer, Fault> {
     let mut body = Vec::new();
@@ -97,6 +100,10 @@ fn push_table(out: &mut Vec<u8>, table: &Table) -> Result<(), Fault> {
     out.push(b'[');
     // Without columns there are no records: a guest's number of rows alone must not make any.
     let rows = if keys.is_empty() { 0 } else { table.rows };
+    let names: usize = keys.iter().map(Vec::len).sum();
+    if names.saturating_mul(rows) > MAX_KEYS {
+        return Err(broken(format!("{rows} records whose names take {names} bytes each are too long")));
+    }
     for row in 0..rows {
         if row > 0 {
             out.extend_from_slice(b", ");

@@ -101,3 +101,11 @@ fn empty_shapes_do_not_make_huge_answers() {
     );
     assert_eq!(body(Output::Table(Table { columns: vec![], rows: usize::MAX })), "{\"predictions\": []}");
 }
+
+#[test]
+fn long_names_cannot_make_a_huge_answer() {
+    let name = "n".repeat(1 << 20);
+    let columns = |rows| vec![column(&name, ColumnData::Boolean(vec![1; rows]), None)];
+    assert!(body(Output::Table(Table { columns: columns(2), rows: 2 })).len() > 2 << 20);
+    refused(Output::Table(Table { columns: columns(257), rows: 257 }));
+}
