@@ -26,6 +26,7 @@ pub const VARIABLES: &[(&str, &str)] = &[
     ("MLHOST_CACHE_DIR", "where fetched and built things are kept"),
     ("XDG_CACHE_HOME", "its parent, where MLHOST_CACHE_DIR is not set"),
     ("HOME", "its grandparent, where neither is set"),
+    ("CARGO_HOME", "cargo's own folder, whose path `mlhost build` keeps out of components"),
 ];
 
 /// What the process environment says; replaced in tests.
@@ -257,6 +258,13 @@ pub fn process_environment(name: &str) -> Option<OsString> {
 #[must_use]
 pub fn cache_dir(environment: Environment<'_>) -> Option<PathBuf> {
     crate::onnxruntime::cache_dir(environment)
+}
+
+/// Where cargo unpacks packages; `None` where the environment names no place.
+#[must_use]
+pub fn cargo_home(environment: Environment<'_>) -> Option<PathBuf> {
+    let named = |name| environment(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    named("CARGO_HOME").or_else(|| Some(named("HOME")?.join(".cargo")))
 }
 
 /// The first of `names` that is set and not empty.

@@ -7,6 +7,7 @@
 mod cargo;
 mod encode;
 mod error;
+mod remap;
 mod toolchain;
 
 use std::fs;
@@ -28,6 +29,8 @@ pub struct BuildOptions {
     pub output: PathBuf,
     /// Where a private toolchain is kept when the active one cannot build guests. Created if it has to be.
     pub toolchain_dir: PathBuf,
+    /// Where cargo unpacks packages; `None` where the environment names no place.
+    pub cargo_home: Option<PathBuf>,
     /// No progress on stderr; errors still show.
     pub quiet: bool,
 }
@@ -60,8 +63,10 @@ pub fn build(options: &BuildOptions) -> Result<Built, BuildError> {
     let progress = Progress { quiet: options.quiet };
     let core_path = if options.path.is_dir() {
         let package = cargo::find_package(&options.path)?;
-        let rustc = toolchain::find(&options.path, &options.toolchain_dir, progress)?;
-        cargo::compile(&package, &rustc, progress)?
+        let home = options.cargo_home.as_deref();
+        let toolchains = toolchain::Toolchains { folder: &options.toolchain_dir, cargo_home: home };
+        let rustc = toolchain::find(&options.path, toolchains, progress)?;
+        cargo::compile(&package, &rustc, home, progress)?
     } else {
         options.path.clone()
     };

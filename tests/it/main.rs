@@ -11,6 +11,8 @@ mod dependencies;
 mod hostile;
 mod native;
 mod overload;
+mod python;
 mod running;
 mod samples;
 mod shutdown;
+mod wasi;

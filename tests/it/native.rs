@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::running::{Running, models};
+use crate::running::{Running, models, root};
 
 fn iris() -> Running {
     let graph = models().join("iris/iris.onnx");
@@ -49,4 +49,18 @@ fn a_tensor_that_does_not_fit_is_the_callers_to_mend() {
         let message = answer.json()["message"].as_str().unwrap().to_owned();
         assert!(message.contains(text), "{body}: {message}");
     }
+}
+
+#[test]
+fn a_classifier_with_zipmap_answers_its_probabilities_by_class() {
+    let graph = root().join("host/nn/tests/models/iris_zipmap.onnx");
+    let server = Running::start(&["--model", graph.to_str().unwrap()]);
+    let body = json!({"dataframe_split": {"columns": ["a", "b", "c", "d"], "data": [[5.1, 3.5, 1.4, 0.2]]}});
+    let answer = server.invoke(&body.to_string());
+    assert_eq!(answer.status, 200, "{answer:?}");
+    let prediction = answer.json()["predictions"][0].clone();
+    assert_eq!(prediction["output_label"], json!(0));
+    let classes = prediction["output_probability"].as_object().unwrap();
+    assert_eq!(classes.keys().collect::<Vec<_>>(), ["0", "1", "2"]);
+    assert!(classes["0"].as_f64().unwrap() > 0.9, "{prediction}");
 }

@@ -43,7 +43,8 @@ pub(crate) fn mlhost() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_mlhost"));
     // The tests' environment must not decide what they find.
     for (name, _) in mlhost::config::VARIABLES {
-        if !matches!(*name, "ORT_DYLIB_PATH" | "MLHOST_CACHE_DIR" | "XDG_CACHE_HOME" | "HOME") {
+        if !matches!(*name, "ORT_DYLIB_PATH" | "MLHOST_CACHE_DIR" | "XDG_CACHE_HOME" | "HOME" | "CARGO_HOME")
+        {
             command.env_remove(name);
         }
     }
@@ -62,10 +63,16 @@ impl Running {
 
     /// Starts `mlhost serve` on a free port and waits for its ready line.
     pub(crate) fn start(flags: &[&str]) -> Self {
+        Self::start_with(flags, &[])
+    }
+
+    /// The same with more in its environment.
+    pub(crate) fn start_with(flags: &[&str], environment: &[(&str, &str)]) -> Self {
         let mut child = mlhost()
             .args(["serve", "--port", "0", "--log-format", "json"])
             .args(flags)
             .env("MLHOST_LOG", "info,guest=trace")
+            .envs(environment.iter().copied())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()

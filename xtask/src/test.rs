@@ -1,14 +1,15 @@
 //! `cargo xtask test`: everything that CI runs, step by step, each with its time. What cannot run here says so.
 
 use std::process::Command;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use anyhow::{Context as _, bail};
+use anyhow::bail;
 
 use crate::guests;
 use crate::process::{self, cargo, mlhost, onnxruntime, output, say, target};
 
 const DENY_VERSION: &str = "0.20.2";
+const COMPONENTIZE_VERSION: &str = "0.25.1";
 
 /// A step's name and what it does; the text it answers is what it had to leave out.
 struct Step {
@@ -16,13 +17,14 @@ struct Step {
     run: fn() -> anyhow::Result<Option<String>>,
 }
 
-const STEPS: [Step; 7] = [
+const STEPS: [Step; 8] = [
     Step { name: "fmt", run: fmt },
     Step { name: "clippy", run: clippy },
     Step { name: "doc", run: doc },
     Step { name: "test", run: test },
     Step { name: "guests", run: guest_crates },
     Step { name: "rebuild", run: rebuild },
+    Step { name: "python", run: python_guest },
     Step { name: "deny", run: deny },
 ];
 
@@ -32,20 +34,32 @@ pub(crate) fn run(only: Option<&str>) -> anyhow::Result<()> {
         let names: Vec<_> = STEPS.iter().map(|step| step.name).collect();
         bail!("there is no step `{}`; the steps are {}", only.unwrap_or_default(), names.join(", "));
     }
-    let mut table: Vec<(&str, Duration, Option<String>)> = Vec::new();
+    let mut table = Vec::new();
     for step in steps {
         say(&format!("\n== {}", step.name));
         let start = Instant::now();
-        let left_out = (step.run)().with_context(|| {
-            format!("step `{0}`\nhint: `cargo xtask test --only {0}` runs it alone", step.name)
-        })?;
-        table.push((step.name, start.elapsed(), left_out));
+        let outcome = (step.run)();
+        let seconds = start.elapsed().as_secs_f64();
+        let said = match &outcome {
+            Ok(left_out) => left_out.clone().unwrap_or_else(|| "-".to_owned()),
+            Err(_) => "FAILED; what comes after it was not run".to_owned(),
+        };
+        table.push(format!("{:<8} {seconds:>8.1}  {said}", step.name));
+        if let Err(error) = outcome {
+            show(&table);
+            let hint = format!("step `{0}`\nhint: `cargo xtask test --only {0}` runs it alone", step.name);
+            return Err(error.context(hint));
+        }
     }
-    say("\nstep      seconds  left out");
-    for (name, time, left_out) in table {
-        say(&format!("{name:<8} {:>8.1}  {}", time.as_secs_f64(), left_out.as_deref().unwrap_or("-")));
-    }
+    show(&table);
     Ok(())
+}
+
+fn show(table: &[String]) {
+    say("\nstep      seconds  left out");
+    for line in table {
+        say(line);
+    }
 }
 
 fn fmt() -> anyhow::Result<Option<String>> {
@@ -101,6 +115,35 @@ fn rebuild() -> anyhow::Result<Option<String>> {
     let models = guests::rebuild_copy(&mlhost)?;
     let mut command = cargo(&["test", "--locked", "--package", "mlhost", "--test", "it"]);
     process::run(command.env("ORT_DYLIB_PATH", library).env("MLHOST_TEST_MODELS", models))?;
+    Ok(None)
+}
+
+/// A guest in Python, through the tool that its users would take.
+fn python_guest() -> anyhow::Result<Option<String>> {
+    let library = onnxruntime(&mlhost()?)?;
+    let tools = target().join("tools/componentize-py");
+    let package = format!("componentize-py=={COMPONENTIZE_VERSION}");
+    process::run(Command::new("python3").args(["-m", "venv"]).arg(&tools))?;
+    let mut pip = Command::new(tools.join("bin/pip"));
+    process::run(pip.args(["install", "--quiet", "--no-input", "--disable-pip-version-check", &package]))?;
+    let component = target().join("python-guest.wasm");
+    let mut componentize = Command::new(tools.join("bin/componentize-py"));
+    componentize.args([
+        "--wit-path",
+        "../../../guest-sdk/wit",
+        "--world",
+        "model",
+        "componentize",
+        "app",
+        "-o",
+    ]);
+    process::run(
+        componentize.arg(&component).current_dir(process::root().join("tests/fixtures/python-guest")),
+    )?;
+    let mut command = cargo(&["test", "--locked", "--package", "mlhost", "--test", "it", "--", "--ignored"]);
+    process::run(
+        command.arg("python::").env("ORT_DYLIB_PATH", library).env("MLHOST_TEST_PYTHON_COMPONENT", component),
+    )?;
     Ok(None)
 }
 

@@ -19,5 +19,5 @@ mod validate;
 pub use error::NnError;
 pub use graph::{ComputeRequest, Graph, GraphOptions};
 pub use graphs::Graphs;
-pub use port::{GraphInfo, Port};
+pub use port::{GraphInfo, MAP_KEYS_SUFFIX, Port};
 pub use runtime::{initialize, runtime_version};

@@ -3,6 +3,9 @@
 
 use mlhost_wire::values::{ElementType, Tensor};
 
+/// What the tensor with a sequence of maps' keys is called, after the output's name.
+pub const MAP_KEYS_SUFFIX: &str = ".keys";
+
 /// A graph's signature, as ONNX Runtime reports it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GraphInfo {

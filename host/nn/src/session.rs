@@ -15,11 +15,9 @@ use ort::session::{RunOptions, Session, SessionOutputs};
 use ort::value::{Outlet, TensorElementType, ValueType};
 
 use crate::convert::{self, Maps};
+use crate::port::MAP_KEYS_SUFFIX;
 use crate::runner::{Execute, Job, Outcome, Switch};
 use crate::{GraphInfo, NnError, Port, runtime};
-
-/// What the tensor with a sequence of maps' keys is called, after the output's name.
-const KEYS_SUFFIX: &str = ".keys";
 
 /// A session and what is needed to run it and to name its outputs.
 pub(crate) struct GraphSession {
@@ -156,7 +154,7 @@ fn outputs(outlet: &Outlet) -> Result<Vec<(Port, Part)>, String> {
         .ok_or_else(unsupported)?;
     let name = outlet.name();
     let values_port = Port { name: name.to_owned(), element_type: ElementType::F32, shape: vec![None, None] };
-    let keys_port = Port { name: format!("{name}{KEYS_SUFFIX}"), element_type: keys, shape: vec![None] };
+    let keys_port = Port { name: format!("{name}{MAP_KEYS_SUFFIX}"), element_type: keys, shape: vec![None] };
     Ok(vec![(values_port, Part::MapValues(keys)), (keys_port, Part::MapKeys(keys))])
 }
 

@@ -30,6 +30,9 @@ const ALWAYS: [&str; 9] = [
 const WASI: [&str; 6] =
     ["wasi:cli/", "wasi:clocks/", "wasi:filesystem/", "wasi:io/", "wasi:random/", "wasi:sockets/"];
 
+/// What every version of WASI 0.2 begins with; 0.3 is another interface.
+const WASI_VERSION: &str = "0.2.";
+
 /// What stands behind an import.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Provision {
@@ -46,11 +49,20 @@ pub enum Provision {
 pub fn provision(import: &str) -> Provision {
     if ALWAYS.contains(&import) {
         Provision::Always
-    } else if WASI.iter().any(|package| import.starts_with(package)) {
+    } else if is_wasi(import) {
         Provision::Wasi
     } else {
         Provision::Nothing
     }
+}
+
+/// `wasi:cli/environment@0.2.12`, and no release candidate.
+fn is_wasi(import: &str) -> bool {
+    let Some((interface, version)) = import.split_once('@') else { return false };
+    WASI.iter().any(|package| interface.starts_with(package))
+        && version
+            .strip_prefix(WASI_VERSION)
+            .is_some_and(|patch| !patch.is_empty() && patch.bytes().all(|digit| digit.is_ascii_digit()))
 }
 
 /// A linker with what `component` may import, and whether that includes WASI.
@@ -91,4 +103,29 @@ fn add_always(linker: &mut Linker<GuestState>) -> wasmtime::Result<()> {
 
 fn itself(state: &mut GuestState) -> &mut GuestState {
     state
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_is_provided_that_is_on_neither_list() {
+        for (import, provided) in [
+            ("mlhost:guest/log@0.1.0", Provision::Always),
+            ("mlhost:guest/log@0.2.0", Provision::Nothing),
+            ("wasi:nn/graph@0.2.0-rc-2024-10-28", Provision::Always),
+            ("wasi:nn/graph@0.2.0", Provision::Nothing),
+            ("wasi:cli/environment@0.2.0", Provision::Wasi),
+            ("wasi:sockets/tcp@0.2.12", Provision::Wasi),
+            ("wasi:cli/environment@0.2.0-rc-2023-12-05", Provision::Nothing),
+            ("wasi:cli/environment@0.3.0", Provision::Nothing),
+            ("wasi:cli/environment@0.2.", Provision::Nothing),
+            ("wasi:cli/environment", Provision::Nothing),
+            ("wasi:http/outgoing-handler@0.2.0", Provision::Nothing),
+            ("wasi:clients/x@0.2.0", Provision::Nothing),
+        ] {
+            assert_eq!(provision(import), provided, "{import}");
+        }
+    }
 }

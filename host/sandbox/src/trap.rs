@@ -7,7 +7,7 @@ use crate::error::{Budget, SandboxError};
 /// wasmtime keeps the type of this error to itself; the hostile guest `amplified_list` holds this text to it.
 const FUEL_EXHAUSTED: &str = "fuel allocated for hostcalls has been exhausted";
 
-/// The same of wasmtime's own limit on resource handles.
+/// The same of wasmtime's own limit on resource handles, held by the hostile guest `many_resources`.
 const HANDLES_EXHAUSTED: &str = "store handle limit exceeded";
 
 /// `refused` is the growth that the limiter refused during the call: the trap that follows says only `unreachable`.

@@ -13,6 +13,7 @@ pub(super) fn run(args: BuildArgs) -> anyhow::Result<()> {
         path: args.path,
         output: args.output,
         toolchain_dir: cache.join("guest-toolchain"),
+        cargo_home: config::cargo_home(&config::process_environment),
         quiet: args.quiet,
     })?;
     if !args.quiet {

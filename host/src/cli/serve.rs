@@ -43,7 +43,10 @@ pub(super) fn run(args: &ServeArgs) -> anyhow::Result<()> {
     config.timeout = source.time.map_or(config.timeout, |time| time.min(config.timeout));
     config.max_requests =
         source.concurrency.map_or(config.max_requests, |most| most.min(config.max_requests));
-    load_runtime(args)?;
+    // A bundle without a graph starts without ONNX Runtime, unless it was asked for by name.
+    if !source.graphs.is_empty() || args.onnxruntime.is_some() {
+        load_runtime(args)?;
+    }
 
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()

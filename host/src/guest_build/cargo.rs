@@ -12,6 +12,7 @@ use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
+use super::remap::{self, Remap};
 use super::toolchain::Rustc;
 use super::{BuildError, Progress, TARGET};
 
@@ -37,6 +38,8 @@ pub(crate) struct Package {
     pub(crate) id: String,
     /// The folder that cargo runs in, so that the user's own `.cargo/config.toml` and `rust-toolchain.toml` count.
     pub(crate) folder: PathBuf,
+    /// What `cargo metadata` says of its workspace.
+    metadata: Value,
 }
 
 /// The package in `folder`; where that is a workspace without a package of its own, the only guest in it. Compiles
@@ -59,7 +62,8 @@ pub(crate) fn find_package(folder: &Path) -> Result<Package, BuildError> {
     if !output.status.success() {
         return Err(unreadable(String::from_utf8_lossy(&output.stderr).trim().to_owned()));
     }
-    let metadata = serde_json::from_slice(&output.stdout).map_err(|error| unreadable(error.to_string()))?;
+    let metadata: Value =
+        serde_json::from_slice(&output.stdout).map_err(|error| unreadable(error.to_string()))?;
     let manifest =
         manifest.canonicalize().map_err(|source| BuildError::Read { path: manifest.clone(), source })?;
     choose(&metadata, folder, &manifest)
@@ -85,7 +89,7 @@ fn choose(metadata: &Value, folder: &Path, manifest: &Path) -> Result<Package, B
     if !has_cdylib(chosen) {
         return Err(BuildError::NoCdylib { name, manifest: PathBuf::from(text(&chosen["manifest_path"])) });
     }
-    Ok(Package { name, id: text(&chosen["id"]), folder: path })
+    Ok(Package { name, id: text(&chosen["id"]), folder: path, metadata: metadata.clone() })
 }
 
 fn names(packages: &[&Value]) -> String {
@@ -118,8 +122,13 @@ struct Messages {
 ///
 /// # Errors
 /// [`BuildError::Compile`] after cargo has said why.
-pub(crate) fn compile(package: &Package, rustc: &Rustc, progress: Progress) -> Result<PathBuf, BuildError> {
-    let mut command = command(package);
+pub(crate) fn compile(
+    package: &Package,
+    rustc: &Rustc,
+    cargo_home: Option<&Path>,
+    progress: Progress,
+) -> Result<PathBuf, BuildError> {
+    let mut command = command(package, &remap(package, cargo_home));
     if progress.quiet {
         command.arg("--quiet");
     }
@@ -141,7 +150,25 @@ pub(crate) fn compile(package: &Package, rustc: &Rustc, progress: Progress) -> R
     Err(BuildError::Compile { name: package.name.clone(), hint })
 }
 
-fn command(package: &Package) -> Command {
+/// Maps what is known of where sources lie. cargo says that only once it has unpacked something, so on a machine where
+/// it never has, it does so first; where that fails, the build itself says why.
+fn remap(package: &Package, cargo_home: Option<&Path>) -> Remap {
+    let mut remap = Remap::default();
+    if let Some(home) = cargo_home {
+        if !remap::knows_registries(home) {
+            let mut fetch = Command::new("cargo");
+            fetch.args(["fetch", "--target", TARGET]).current_dir(&package.folder);
+            let _ = fetch.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status();
+        }
+        remap = Remap::cargo_home(home);
+    }
+    remap.add_workspace(&package.metadata);
+    remap
+}
+
+fn command(package: &Package, remap: &Remap) -> Command {
+    let memory = format!("-Clink-arg=--initial-memory={MEMORY}");
+    let flags: Vec<String> = std::iter::once(memory).chain(remap.flags()).collect();
     let format = if io::stderr().is_terminal() { "json-diagnostic-rendered-ansi" } else { "json" };
     let mut cargo = Command::new("cargo");
     cargo
@@ -154,7 +181,8 @@ fn command(package: &Package) -> Command {
         .args(["--config", "term.progress.when='never'"])
         // Through the configuration, because cargo joins this with the user's own flags for the target.
         // RUSTFLAGS would replace both, and is meant for the machine's own programs.
-        .args(["--config", &format!("target.{TARGET}.rustflags=['-Clink-arg=--initial-memory={MEMORY}']")])
+        // A list of JSON strings is one of TOML.
+        .args(["--config", &format!("target.{TARGET}.rustflags={}", Value::from(flags))])
         .env_remove("RUSTFLAGS")
         .env_remove("CARGO_ENCODED_RUSTFLAGS")
         .current_dir(&package.folder)

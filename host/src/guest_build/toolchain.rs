@@ -22,20 +22,34 @@ pub(crate) enum Rustc {
     Private(PathBuf),
 }
 
-/// Finds a compiler for the package in `folder`; the private one is kept in `toolchain_dir`.
+/// Where private toolchains are kept, and what one is made with.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Toolchains<'a> {
+    /// Their folder.
+    pub(crate) folder: &'a Path,
+    /// Where cargo unpacks packages, where that is known.
+    pub(crate) cargo_home: Option<&'a Path>,
+}
+
+/// Finds a compiler for the package in `folder`.
 ///
 /// # Errors
 /// [`BuildError::NoToolchain`] where there is none and none can be made.
-pub(crate) fn find(folder: &Path, toolchain_dir: &Path, progress: Progress) -> Result<Rustc, BuildError> {
+pub(crate) fn find(
+    folder: &Path,
+    toolchains: Toolchains<'_>,
+    progress: Progress,
+) -> Result<Rustc, BuildError> {
     // In the package's folder, because its `rust-toolchain.toml` decides what the active compiler is.
     if can_build_guests(OsStr::new("rustc"), folder) {
         return Ok(Rustc::Active);
     }
-    private(toolchain_dir, progress).map(Rustc::Private)
+    private(toolchains, progress).map(Rustc::Private)
 }
 
 /// The private compiler, made on first use.
-fn private(toolchain_dir: &Path, progress: Progress) -> Result<PathBuf, BuildError> {
+fn private(toolchains: Toolchains<'_>, progress: Progress) -> Result<PathBuf, BuildError> {
+    let toolchain_dir = toolchains.folder;
     let none = |detail: String| BuildError::NoToolchain { detail };
     let write = |source| BuildError::Write { path: toolchain_dir.to_path_buf(), source };
     fs::create_dir_all(toolchain_dir).map_err(write)?;
@@ -56,7 +70,7 @@ fn private(toolchain_dir: &Path, progress: Progress) -> Result<PathBuf, BuildErr
         }
     }
     let work = tempfile::Builder::new().prefix(".making-").tempdir_in(&toolchain_dir).map_err(write)?;
-    let made = debian::make(work.path(), progress).map_err(none)?;
+    let made = debian::make(work.path(), toolchains.cargo_home, progress).map_err(none)?;
     if !can_build_guests(made.join("rustc").as_os_str(), &toolchain_dir) {
         return Err(none("the one made from Debian's packages does not work".to_owned()));
     }

@@ -1,24 +1,53 @@
-//! A graph's outputs as the rows of a table, the way MLflow's onnx flavor answers a DataFrame. Called by
-//! `passthrough.rs`; falls back to tensors where an output has not one entry a row.
+//! A graph's outputs as the rows of a table, the way MLflow's onnx flavor answers a DataFrame: a classifier's maps from
+//! class to probability (zipmap) as objects. Called by `passthrough.rs`; falls back to tensors where an output has not
+//! one entry a row.
 
 use std::io::Write as _;
 
+use mlhost_nn::MAP_KEYS_SUFFIX;
 use mlhost_wire::values::{Column, ColumnData, Elements, NamedTensor, Output, Packed, Table};
 
-/// A table of `rows` rows: a column per output, of lists where an output has more than one value a row.
+/// A table of `rows` rows: a column per output, of lists where an output has more than one value a row, of objects
+/// where it is a list of maps (zipmap).
 pub(super) fn table_of(outputs: Vec<NamedTensor>, rows: usize) -> Output {
-    let fits = |tensor: &NamedTensor| {
-        tensor.tensor.shape.first().is_some_and(|first| *first as usize == rows)
-            && (tensor.tensor.shape.len() <= 2)
-    };
-    if rows == 0 || !outputs.iter().all(fits) {
-        return Output::Tensors(outputs);
-    }
-    let columns: Option<Vec<_>> = outputs.iter().map(|tensor| column_of(tensor, rows)).collect();
-    match columns {
+    match columns_of(&outputs, rows) {
         Some(columns) => Output::Table(Table { columns, rows }),
         None => Output::Tensors(outputs),
     }
+}
+
+/// `None` where an output has not one entry a row.
+fn columns_of(outputs: &[NamedTensor], rows: usize) -> Option<Vec<Column>> {
+    if rows == 0 {
+        return None;
+    }
+    let mut columns = Vec::with_capacity(outputs.len());
+    for tensor in outputs {
+        if tensor.name.strip_suffix(MAP_KEYS_SUFFIX).is_some_and(|name| maps(outputs, name).is_some()) {
+            // Said in the maps themselves.
+            continue;
+        }
+        let shape = &tensor.tensor.shape;
+        if shape.first().is_none_or(|first| *first as usize != rows) || shape.len() > 2 {
+            return None;
+        }
+        columns.push(match maps(outputs, &tensor.name) {
+            Some((values, keys)) => {
+                let objects = objects(&values.tensor.elements, keys, rows)?;
+                Column { name: values.name.clone(), data: ColumnData::Json(objects), validity: None }
+            }
+            None => column_of(tensor, rows)?,
+        });
+    }
+    Some(columns)
+}
+
+/// The output `name` and its keys, where it was a list of maps.
+fn maps<'o>(outputs: &'o [NamedTensor], name: &str) -> Option<(&'o NamedTensor, &'o Elements)> {
+    let values = outputs.iter().find(|tensor| tensor.name == name)?;
+    let keys = outputs.iter().find(|tensor| tensor.name.strip_suffix(MAP_KEYS_SUFFIX) == Some(name))?;
+    let keys = &keys.tensor.elements;
+    (values.tensor.shape.get(1).map(|width| *width as usize) == Some(keys.len())).then_some((values, keys))
 }
 
 fn column_of(tensor: &NamedTensor, rows: usize) -> Option<Column> {
@@ -53,6 +82,39 @@ fn scalars(elements: &Elements) -> Option<ColumnData> {
         }
         Elements::U64(_) => return None,
     })
+}
+
+/// One JSON object a row; keys that are numbers become texts, as in Python's `json.dumps`. `None` past 4 GiB.
+fn objects(elements: &Elements, keys: &Elements, rows: usize) -> Option<Packed> {
+    let mut spelled = Vec::with_capacity(keys.len());
+    for index in 0..keys.len() {
+        let mut key = Vec::new();
+        value(&mut key, keys, index)?;
+        if !matches!(keys, Elements::Text(_)) {
+            key.insert(0, b'"');
+            key.push(b'"');
+        }
+        spelled.push(key);
+    }
+    let mut packed = Packed::with_capacity(rows, elements.len() * 16);
+    let mut line = Vec::new();
+    for row in 0..rows {
+        line.clear();
+        line.push(b'{');
+        for (at, key) in spelled.iter().enumerate() {
+            if at > 0 {
+                line.extend_from_slice(b", ");
+            }
+            line.extend_from_slice(key);
+            line.extend_from_slice(b": ");
+            value(&mut line, elements, row * spelled.len() + at)?;
+        }
+        line.push(b'}');
+        if !packed.push(&line) {
+            return None;
+        }
+    }
+    Some(packed)
 }
 
 /// `width` values a row, as one JSON list a row. `None` past 4 GiB.

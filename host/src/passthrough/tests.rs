@@ -66,3 +66,28 @@ fn a_classifiers_two_outputs_become_one_table() {
     assert_eq!(table.columns[1].data, ColumnData::Json(lists));
     assert_eq!(rows::table_of(outputs.clone(), 3), Output::Tensors(outputs));
 }
+
+#[test]
+fn maps_become_objects_and_their_keys_no_column() {
+    let tensor = |name: &str, shape: &[u32], elements| NamedTensor {
+        name: name.into(),
+        tensor: Tensor { shape: shape.to_vec(), elements },
+    };
+    let outputs = |keys| {
+        vec![
+            tensor("label", &[2], Elements::S64(vec![0, 2])),
+            tensor("p", &[2, 2], Elements::F32(vec![0.25, 0.75, 1.0, 0.0])),
+            tensor("p.keys", &[2], keys),
+        ]
+    };
+    for (keys, first) in [
+        (Elements::S64(vec![0, 7]), r#"{"0": 0.25, "7": 0.75}"#),
+        (Elements::Text(["a\"", "b"].iter().collect()), r#"{"a\"": 0.25, "b": 0.75}"#),
+    ] {
+        let Output::Table(table) = rows::table_of(outputs(keys), 2) else { panic!("a table was expected") };
+        let names: Vec<_> = table.columns.iter().map(|column| column.name.as_str()).collect();
+        assert_eq!(names, ["label", "p"]);
+        let ColumnData::Json(objects) = &table.columns[1].data else { panic!("objects were expected") };
+        assert_eq!(objects.get(0), Some(first.as_bytes()));
+    }
+}

@@ -11,10 +11,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use super::super::remap::Remap;
 use super::{Progress, TARGET};
 
 /// What the finished folder is called; a new recipe takes a new name.
-pub(super) const NAME: &str = "debian-1";
+pub(super) const NAME: &str = "debian-2";
 
 /// The wrapper finds its libraries beside itself, so that the folder can be moved once it is whole.
 const WRAPPER: &str = r#"#!/bin/sh
@@ -32,6 +33,16 @@ struct Packages {
     llvm: String,
 }
 
+/// std for wasm32, as it is compiled once.
+struct StandardLibrary<'a> {
+    /// The compiler that it belongs to.
+    rustc: &'a Path,
+    /// Where that compiler and the source are unpacked.
+    prefix: &'a Path,
+    /// Where to build.
+    target_dir: &'a Path,
+}
+
 /// apt with lists and caches of its own.
 struct Apt {
     options: Vec<String>,
@@ -43,7 +54,7 @@ struct Apt {
 ///
 /// # Errors
 /// A clause for people that says what is missing or which step failed.
-pub(super) fn make(work: &Path, progress: Progress) -> Result<PathBuf, String> {
+pub(super) fn make(work: &Path, cargo_home: Option<&Path>, progress: Progress) -> Result<PathBuf, String> {
     if !Path::new("/etc/debian_version").exists() || run(Command::new("apt-get").arg("--version")).is_err() {
         return Err("this is not Debian, where one could be made".to_owned());
     }
@@ -61,7 +72,8 @@ pub(super) fn make(work: &Path, progress: Progress) -> Result<PathBuf, String> {
     let rustc = write_wrapper(&made, &packages.llvm)?;
     link_linker(&apt, &packages.llvm, &prefix)?;
     progress.say("  compiling the standard library");
-    compile_standard_library(&rustc, &prefix, &work.join("target"))?;
+    let library = StandardLibrary { rustc: &rustc, prefix: &prefix, target_dir: &work.join("target") };
+    library.compile(cargo_home)?;
     for unneeded in ["src", "share/doc", "share/man", "lib/rustlib/src", "lib/rustlib/rustc-src"] {
         remove(&prefix.join("usr").join(unneeded))?;
     }
@@ -105,36 +117,6 @@ fn link_linker(apt: &Apt, llvm: &str, prefix: &Path) -> Result<(), String> {
     Ok(())
 }
 
-/// Compiles std for wasm32 with the compiler it belongs to, and puts it into that compiler's sysroot.
-fn compile_standard_library(rustc: &Path, prefix: &Path, target_dir: &Path) -> Result<(), String> {
-    let rustlib = prefix.join("usr/lib/rustlib");
-    let mut cargo = Command::new("cargo");
-    cargo
-        .args(["build", "--quiet", "--locked", "--release", "--target", TARGET, "--manifest-path"])
-        .arg(rustlib.join("src/rust/library/std/Cargo.toml"))
-        // What rustc's own build sets: unstable features allowed, bitcode for guests that link with LTO, and stable
-        // hashes in file names.
-        .env("RUSTC_BOOTSTRAP", "1")
-        .env("RUSTFLAGS", "-Zforce-unstable-if-unmarked -Cembed-bitcode=yes")
-        .env("__CARGO_DEFAULT_LIB_METADATA", "stablestd")
-        .env("RUSTC", rustc)
-        .env("RUSTC_WRAPPER", "")
-        .env("CARGO_TARGET_DIR", target_dir)
-        .env_remove("CARGO_ENCODED_RUSTFLAGS")
-        .current_dir(prefix);
-    run(&mut cargo)?;
-    let libraries = rustlib.join(TARGET).join("lib");
-    fs::create_dir_all(&libraries).map_err(|error| failed(&libraries, &error))?;
-    let built = target_dir.join(TARGET).join("release/deps");
-    for entry in fs::read_dir(&built).map_err(|error| failed(&built, &error))?.flatten() {
-        if entry.path().extension() == Some(OsStr::new("rlib")) {
-            let to = libraries.join(entry.file_name());
-            fs::copy(entry.path(), &to).map_err(|error| failed(&to, &error))?;
-        }
-    }
-    Ok(())
-}
-
 /// The first dependency in `apt-cache show`'s answer whose name is `prefix` and a version: `libllvm` finds `libllvm22`.
 fn dependency<'a>(shown: &'a str, prefix: &str) -> Option<&'a str> {
     let depends = shown.lines().find_map(|line| line.strip_prefix("Depends:"))?;
@@ -175,6 +157,50 @@ fn remove(path: &Path) -> Result<(), String> {
 
 fn failed(path: &Path, error: &std::io::Error) -> String {
     format!("`{}` cannot be written: {error}", path.display())
+}
+
+// === impl StandardLibrary ===
+
+impl StandardLibrary<'_> {
+    /// Compiles it and puts it into its compiler's sysroot.
+    fn compile(&self, cargo_home: Option<&Path>) -> Result<(), String> {
+        // Its packages first, so that the folder they are unpacked in is known.
+        run(self.cargo("fetch").arg("--quiet"))?;
+        // What rustc's own build sets: bitcode for guests that link with LTO, and stable hashes in file names.
+        let mut flags = vec!["-Zforce-unstable-if-unmarked".to_owned(), "-Cembed-bitcode=yes".to_owned()];
+        flags.extend(cargo_home.map(Remap::cargo_home).unwrap_or_default().flags());
+        run(self
+            .cargo("build")
+            .args(["--quiet", "--release"])
+            .env("CARGO_ENCODED_RUSTFLAGS", flags.join("\u{1f}"))
+            .env("__CARGO_DEFAULT_LIB_METADATA", "stablestd"))?;
+        let libraries = self.prefix.join("usr/lib/rustlib").join(TARGET).join("lib");
+        fs::create_dir_all(&libraries).map_err(|error| failed(&libraries, &error))?;
+        let built = self.target_dir.join(TARGET).join("release/deps");
+        for entry in fs::read_dir(&built).map_err(|error| failed(&built, &error))?.flatten() {
+            if entry.path().extension() == Some(OsStr::new("rlib")) {
+                let to = libraries.join(entry.file_name());
+                fs::copy(entry.path(), &to).map_err(|error| failed(&to, &error))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn cargo(&self, command: &str) -> Command {
+        let source = self.prefix.join("usr/lib/rustlib/src/rust/library/std/Cargo.toml");
+        let mut cargo = Command::new("cargo");
+        cargo
+            .args([command, "--locked", "--target", TARGET, "--manifest-path"])
+            .arg(source)
+            // The standard library's manifest needs unstable features.
+            .env("RUSTC_BOOTSTRAP", "1")
+            .env("RUSTC", self.rustc)
+            .env("RUSTC_WRAPPER", "")
+            .env("CARGO_TARGET_DIR", self.target_dir)
+            .env_remove("RUSTFLAGS")
+            .current_dir(self.prefix);
+        cargo
+    }
 }
 
 // === impl Apt ===

@@ -12,8 +12,8 @@ mod bindings {
 use bindings::exports::mlhost::guest::predictor::{Context, Failure, Guest, Input, Output, Param};
 use bindings::wasi::nn::tensor::{Tensor, TensorType};
 
-/// Large enough for the budget of bytes to be used up long before wasmtime's own limit of 100,000 handles.
-const TENSOR: u32 = 1024;
+/// So small that wasmtime's own limit on handles is reached before the budget of bytes, which `huge_compute` reaches.
+const TENSOR: u32 = 1;
 
 struct ManyResources;
 
