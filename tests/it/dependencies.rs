@@ -21,6 +21,9 @@ const MAY_DEPEND_ON: [(&str, &[&str]); 7] = [
     ("xtask", &[]),
 ];
 
+/// Arrows that only tests and benchmarks may take: the benchmark calls guests natively.
+const FOR_TESTS: [(&str, &str); 1] = [("mlhost", "mlhost-guest")];
+
 /// Libraries that one package alone may know, for tests too.
 const KNOWN_ONLY_TO: [(&str, &str); 8] = [
     ("clap", "mlhost"),
@@ -54,7 +57,7 @@ fn cargo(arguments: &[&str]) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
-/// The workspace's packages, each with every dependency in its `Cargo.toml`, for tests and builds too.
+/// The workspace's packages, each with every dependency in its `Cargo.toml`, for tests and builds too but [`FOR_TESTS`].
 fn packages() -> Vec<(String, BTreeSet<String>)> {
     let metadata: Value =
         serde_json::from_str(&cargo(&["metadata", "--no-deps", "--format-version=1"])).unwrap();
@@ -64,7 +67,13 @@ fn packages() -> Vec<(String, BTreeSet<String>)> {
         .unwrap()
         .iter()
         .map(|package| {
-            (name(package), package["dependencies"].as_array().unwrap().iter().map(name).collect())
+            let package_name = name(package);
+            let dependencies = package["dependencies"].as_array().unwrap().iter().filter(|dependency| {
+                let arrow = (package_name.as_str(), dependency["name"].as_str().unwrap());
+                dependency["kind"] != "dev" || !FOR_TESTS.contains(&arrow)
+            });
+            let dependencies = dependencies.map(name).collect();
+            (package_name, dependencies)
         })
         .collect()
 }

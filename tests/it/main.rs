@@ -12,6 +12,7 @@ mod hostile;
 mod native;
 mod overload;
 mod python;
+mod readme;
 mod running;
 mod samples;
 mod shutdown;

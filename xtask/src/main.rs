@@ -15,7 +15,7 @@ Usage: cargo xtask <COMMAND>
 
 Commands:
   demo [--port N]      fetch ONNX Runtime, build, serve the iris sample, print a request to try
-  test [--only STEP]   everything that CI runs; steps: fmt, clippy, doc, test, guests, rebuild, python, deny
+  test [--only STEP]   everything that CI runs; steps: fmt, clippy, doc, test, demo, guests, rebuild, python, deny
   guests               rebuild every component under models/ from its source
 ";
 

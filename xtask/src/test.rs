@@ -5,8 +5,8 @@ use std::time::Instant;
 
 use anyhow::bail;
 
-use crate::guests;
 use crate::process::{self, cargo, mlhost, onnxruntime, output, say, target};
+use crate::{demo, guests};
 
 const DENY_VERSION: &str = "0.20.2";
 const COMPONENTIZE_VERSION: &str = "0.25.1";
@@ -17,11 +17,12 @@ struct Step {
     run: fn() -> anyhow::Result<Option<String>>,
 }
 
-const STEPS: [Step; 8] = [
+const STEPS: [Step; 9] = [
     Step { name: "fmt", run: fmt },
     Step { name: "clippy", run: clippy },
     Step { name: "doc", run: doc },
     Step { name: "test", run: test },
+    Step { name: "demo", run: demo::check },
     Step { name: "guests", run: guest_crates },
     Step { name: "rebuild", run: rebuild },
     Step { name: "python", run: python_guest },

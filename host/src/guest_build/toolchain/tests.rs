@@ -34,7 +34,8 @@ fn a_private_toolchain_is_reused_and_its_path_is_absolute() {
     fs::create_dir(&whole).unwrap();
     fs::write(whole.join("libstd-1.rlib"), "").unwrap();
     pretend_rustc(&whole, &whole);
-    let found = private(cache.path(), Progress { quiet: true }).unwrap();
+    let toolchains = Toolchains { folder: cache.path(), cargo_home: None };
+    let found = private(toolchains, Progress { quiet: true }).unwrap();
     assert!(found.is_absolute());
     assert_eq!(found, whole.canonicalize().unwrap().join("rustc"));
 }
