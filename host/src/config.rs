@@ -26,6 +26,7 @@ pub const VARIABLES: &[(&str, &str)] = &[
     ("MLHOST_CACHE_DIR", "where fetched and built things are kept"),
     ("XDG_CACHE_HOME", "its parent, where MLHOST_CACHE_DIR is not set"),
     ("HOME", "its grandparent, where neither is set"),
+    ("CARGO_TARGET_DIR", "where `mlhost build` has cargo build"),
     ("CARGO_HOME", "cargo's own folder, whose path `mlhost build` keeps out of components"),
 ];
 

@@ -31,6 +31,8 @@ pub struct BuildOptions {
     pub toolchain_dir: PathBuf,
     /// Where cargo unpacks packages; `None` where the environment names no place.
     pub cargo_home: Option<PathBuf>,
+    /// Where cargo is told to build; `None` leaves it to cargo. Absolute, since cargo runs in the package's folder.
+    pub target_dir: Option<PathBuf>,
     /// No progress on stderr; errors still show.
     pub quiet: bool,
 }
@@ -62,7 +64,7 @@ pub fn build(options: &BuildOptions) -> Result<Built, BuildError> {
     let start = Instant::now();
     let progress = Progress { quiet: options.quiet };
     let core_path = if options.path.is_dir() {
-        let package = cargo::find_package(&options.path)?;
+        let package = cargo::find_package(&options.path, options.target_dir.clone())?;
         let home = options.cargo_home.as_deref();
         let toolchains = toolchain::Toolchains { folder: &options.toolchain_dir, cargo_home: home };
         let rustc = toolchain::find(&options.path, toolchains, progress)?;

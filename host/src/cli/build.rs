@@ -13,6 +13,10 @@ pub(super) fn run(args: BuildArgs) -> anyhow::Result<()> {
         path: args.path,
         output: args.output,
         toolchain_dir: cache.join("guest-toolchain"),
+        target_dir: config::process_environment("CARGO_TARGET_DIR")
+            .filter(|folder| !folder.is_empty())
+            .map(std::path::absolute)
+            .transpose()?,
         cargo_home: config::cargo_home(&config::process_environment),
         quiet: args.quiet,
     })?;

@@ -38,6 +38,8 @@ pub(crate) struct Package {
     pub(crate) id: String,
     /// The folder that cargo runs in, so that the user's own `.cargo/config.toml` and `rust-toolchain.toml` count.
     pub(crate) folder: PathBuf,
+    /// Where cargo is told to build.
+    target_dir: Option<PathBuf>,
     /// What `cargo metadata` says of its workspace.
     metadata: Value,
 }
@@ -47,7 +49,7 @@ pub(crate) struct Package {
 ///
 /// # Errors
 /// Where there is no package, several to choose from, or one that makes no module.
-pub(crate) fn find_package(folder: &Path) -> Result<Package, BuildError> {
+pub(crate) fn find_package(folder: &Path, target_dir: Option<PathBuf>) -> Result<Package, BuildError> {
     let manifest = folder.join("Cargo.toml");
     if !manifest.is_file() {
         return Err(BuildError::NoPackage { path: folder.to_path_buf() });
@@ -66,7 +68,7 @@ pub(crate) fn find_package(folder: &Path) -> Result<Package, BuildError> {
         serde_json::from_slice(&output.stdout).map_err(|error| unreadable(error.to_string()))?;
     let manifest =
         manifest.canonicalize().map_err(|source| BuildError::Read { path: manifest.clone(), source })?;
-    choose(&metadata, folder, &manifest)
+    Ok(Package { target_dir, ..choose(&metadata, folder, &manifest)? })
 }
 
 /// Chooses out of `cargo metadata`: the package whose manifest is `manifest`, else (a virtual workspace) the only one
@@ -89,7 +91,7 @@ fn choose(metadata: &Value, folder: &Path, manifest: &Path) -> Result<Package, B
     if !has_cdylib(chosen) {
         return Err(BuildError::NoCdylib { name, manifest: PathBuf::from(text(&chosen["manifest_path"])) });
     }
-    Ok(Package { name, id: text(&chosen["id"]), folder: path, metadata: metadata.clone() })
+    Ok(Package { name, id: text(&chosen["id"]), folder: path, target_dir: None, metadata: metadata.clone() })
 }
 
 fn names(packages: &[&Value]) -> String {
@@ -188,6 +190,9 @@ fn command(package: &Package, remap: &Remap) -> Command {
         .current_dir(&package.folder)
         .stdin(Stdio::null())
         .stdout(Stdio::piped());
+    if let Some(folder) = &package.target_dir {
+        cargo.env("CARGO_TARGET_DIR", folder);
+    }
     cargo
 }
 

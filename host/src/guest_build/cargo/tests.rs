@@ -42,9 +42,9 @@ fn a_package_without_a_cdylib_is_told_which_lines_to_add() {
 #[test]
 fn a_folder_without_a_package_and_a_broken_package_are_told_apart() {
     let folder = tempfile::tempdir().unwrap();
-    assert!(matches!(find_package(folder.path()), Err(BuildError::NoPackage { .. })));
+    assert!(matches!(find_package(folder.path(), None), Err(BuildError::NoPackage { .. })));
     std::fs::write(folder.path().join("Cargo.toml"), "[package]\nnme = 1").unwrap();
-    let Err(BuildError::Metadata { detail, .. }) = find_package(folder.path()) else { panic!() };
+    let Err(BuildError::Metadata { detail, .. }) = find_package(folder.path(), None) else { panic!() };
     assert!(detail.contains("Cargo.toml"), "{detail}");
 }
 
