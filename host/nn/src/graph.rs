@@ -6,13 +6,14 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use mlhost_wire::values::NamedTensor;
 
-use crate::runner::{Job, Runner, panic_text};
+use crate::queue::BatchLimits;
+use crate::runner::{Job, RunCounts, Runner, RunnerOptions, panic_text};
 use crate::session::GraphSession;
-use crate::{GraphInfo, NnError, runtime, validate};
+use crate::{GraphInfo, NnError, batch, runtime, validate};
 
 /// How a graph is run, and how much of it a caller may take.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,6 +27,21 @@ pub struct GraphOptions {
     /// Threads that one operator of one run may use, at least 1. Default 1: under load a core a call wastes least.
     /// Keep graphs × threads at or below the machine's cores.
     pub intra_op_threads: usize,
+    /// What is run together of the calls that wait.
+    pub batching: Batching,
+}
+
+/// How calls that wait for a graph are joined into one run. A graph whose first axis is not free is never run so, and
+/// one whose answers change by it, whose outputs have not a row for each row, or that fails only then, no longer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Batching {
+    /// The most rows of one run, unless one call alone has more. Default 128; 1 turns batching off.
+    pub max_rows: u32,
+    /// The most elements of all inputs of one run, unless one call alone has more. Default 1 Mi (4 MiB of float32).
+    pub max_elements: u64,
+    /// How long the first call may wait for others. Default 0: what waits while a run is going on is run next, and
+    /// nobody waits for company.
+    pub max_delay: Duration,
 }
 
 /// A graph that is loaded and ready. Cheap to clone; its session closes and its thread ends with the last clone.
@@ -59,7 +75,29 @@ struct Inner {
 
 impl Default for GraphOptions {
     fn default() -> Self {
-        Self { max_queue: 1024, max_elements: 16 * 1024 * 1024, intra_op_threads: 1 }
+        Self {
+            max_queue: 1024,
+            max_elements: 16 * 1024 * 1024,
+            intra_op_threads: 1,
+            batching: Batching::default(),
+        }
+    }
+}
+
+// === impl Batching ===
+
+impl Default for Batching {
+    fn default() -> Self {
+        Self { max_rows: 128, max_elements: 1 << 20, max_delay: Duration::ZERO }
+    }
+}
+
+impl Batching {
+    /// The limits for a graph of this signature.
+    fn limits(&self, info: &GraphInfo) -> BatchLimits {
+        let rows = if batch::has_free_first_axis(info) { self.max_rows.into() } else { 1 };
+        let delay = if rows > 1 { self.max_delay } else { Duration::ZERO };
+        BatchLimits { rows, elements: self.max_elements, delay }
     }
 }
 
@@ -83,7 +121,11 @@ impl Graph {
             Err(payload) => return Err(failed(panic_text(&*payload))),
         };
         let info = session.info();
-        let runner = Runner::start(name, options.max_queue, session)
+        let limits = options.batching.limits(&info);
+        if limits.rows <= 1 && options.batching.max_rows > 1 {
+            tracing::info!(graph = name, "served without batching: an input's first axis is not free");
+        }
+        let runner = Runner::start(name, RunnerOptions { max_queue: options.max_queue, limits }, session)
             .map_err(|error| failed(format!("no thread to run it on: {error}")))?;
         let inner = Inner { name: name.to_owned(), info, max_elements: options.max_elements, runner };
         Ok(Self { inner: Arc::new(inner) })
@@ -101,7 +143,19 @@ impl Graph {
         &self.inner.info
     }
 
-    /// Runs the graph. Answers by the deadline at the latest; a call that is then still waiting is never run, one
+    /// What was run so far.
+    #[must_use]
+    pub fn counts(&self) -> RunCounts {
+        self.inner.runner.counts()
+    }
+
+    /// How many calls wait for their run.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        self.inner.runner.waiting()
+    }
+
+    /// Runs the graph, together with what else waits for it. Answers by the deadline at the latest; a call that is then still waiting is never run, one
     /// that is running is stopped at its next operator. The same happens when the future is dropped.
     ///
     /// # Errors

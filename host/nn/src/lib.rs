@@ -5,6 +5,7 @@
 //! for guests, the host for bundles without a guest. The only crate that knows `ort`: no type of it is public here,
 //! and nothing here knows HTTP, wasmtime or a dialect.
 
+mod batch;
 mod convert;
 mod error;
 mod graph;
@@ -14,10 +15,13 @@ mod queue;
 mod runner;
 mod runtime;
 mod session;
+mod trial;
 mod validate;
+mod worker;
 
 pub use error::NnError;
-pub use graph::{ComputeRequest, Graph, GraphOptions};
+pub use graph::{Batching, ComputeRequest, Graph, GraphOptions};
 pub use graphs::Graphs;
 pub use port::{GraphInfo, MAP_KEYS_SUFFIX, Port};
+pub use runner::RunCounts;
 pub use runtime::{initialize, runtime_version};

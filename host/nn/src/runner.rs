@@ -1,13 +1,12 @@
-//! The thread that owns a session and works its queue.
+//! A graph's queue and the thread that works it, as its callers see them.
 //!
-//! `graph.rs` submits jobs and awaits their answers; the thread takes one at a time, runs it and answers through a
-//! oneshot. It holds no handle to its graph, so the last handle's drop can end it. Every job that is accepted is
-//! answered exactly once, whatever the run does: a panic in it is an error like others. Tasks are woken, and dropped,
-//! only outside the lock.
+//! `graph.rs` submits jobs and awaits their answers; `worker.rs` is the thread, which takes what waits and answers
+//! through a oneshot each. The thread holds no handle to its graph, so the last handle's drop can end it. Tasks are
+//! woken, and dropped, only outside the lock.
 
 use std::any::Any;
 use std::io;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Instant;
@@ -15,8 +14,9 @@ use std::time::Instant;
 use mlhost_wire::values::{NamedTensor, Tensor};
 use tokio::sync::oneshot;
 
-use crate::NnError;
-use crate::queue::{Queue, Queued, Taken};
+use crate::queue::{BatchLimits, Load, Next, Queue, Queued, Taken};
+use crate::worker::Worker;
+use crate::{NnError, batch};
 
 /// What a run answers.
 pub(crate) type Outcome = Result<Vec<NamedTensor>, NnError>;
@@ -36,6 +36,26 @@ pub(crate) trait Execute: Send + 'static {
     fn execute(&mut self, job: &Job) -> Outcome;
     /// The switch that stops a run from outside.
     fn switch(&self) -> Arc<dyn Switch>;
+    /// For each of the graph's outputs whether it belongs to all rows alike; the others have an entry for each row.
+    fn shared_outputs(&self) -> Vec<bool>;
+}
+
+/// How a runner's queue is worked.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct RunnerOptions {
+    /// How many entries may wait.
+    pub(crate) max_queue: usize,
+    /// What is run together.
+    pub(crate) limits: BatchLimits,
+}
+
+/// What was run so far.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RunCounts {
+    /// Runs of the session, joined and alone.
+    pub runs: u64,
+    /// Rows in them, along the first axis of the inputs; a run without rows counts as one.
+    pub rows: u64,
 }
 
 /// Stops a run from another thread. Both methods return at once.
@@ -52,27 +72,32 @@ pub(crate) struct Runner {
     thread: Option<JoinHandle<()>>,
 }
 
-struct Shared {
+/// What callers and thread share.
+pub(crate) struct Shared {
     graph: String,
     state: Mutex<State>,
     wake: Condvar,
     switch: Arc<dyn Switch>,
+    runs: AtomicU64,
+    rows: AtomicU64,
 }
 
 struct State {
     queue: Queue<Entry>,
     /// The number of the next entry.
     next: u64,
-    /// The entry being run.
-    running: Option<u64>,
+    /// The entries being run whose callers still wait.
+    running: Vec<u64>,
     /// Whether `switch` was thrown since the last run began.
     thrown: bool,
     closed: bool,
 }
 
-struct Entry {
-    number: u64,
-    job: Job,
+/// A job that waits, and how it is answered.
+pub(crate) struct Entry {
+    pub(crate) number: u64,
+    pub(crate) job: Job,
+    load: Option<Load>,
     deadline: Instant,
     reply: oneshot::Sender<Outcome>,
 }
@@ -93,22 +118,33 @@ impl Runner {
     /// # Errors
     ///
     /// When the operating system has no thread to give.
-    pub(crate) fn start(graph: &str, max_queue: usize, executor: impl Execute) -> io::Result<Self> {
-        let state =
-            State { queue: Queue::new(max_queue), next: 0, running: None, thrown: false, closed: false };
+    pub(crate) fn start(graph: &str, options: RunnerOptions, executor: impl Execute) -> io::Result<Self> {
+        let queue = Queue::new(options.max_queue, options.limits);
+        let state = State { queue, next: 0, running: Vec::new(), thrown: false, closed: false };
         let shared = Arc::new(Shared {
             graph: graph.to_owned(),
             state: Mutex::new(state),
             wake: Condvar::new(),
             switch: executor.switch(),
+            runs: AtomicU64::new(0),
+            rows: AtomicU64::new(0),
         });
         // `spawn` panics on a name with a zero byte.
         let name = format!("nn-{}", graph.replace('\0', ""));
-        let thread = thread::Builder::new().name(name).spawn({
-            let shared = Arc::clone(&shared);
-            move || shared.work(executor)
-        })?;
+        let worker = Worker::new(executor, Arc::clone(&shared));
+        let thread = thread::Builder::new().name(name).spawn(move || worker.work())?;
         Ok(Self { shared, thread: Some(thread) })
+    }
+
+    /// What was run so far.
+    pub(crate) fn counts(&self) -> RunCounts {
+        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        RunCounts { runs: read(&self.shared.runs), rows: read(&self.shared.rows) }
+    }
+
+    /// How many calls wait for their run.
+    pub(crate) fn waiting(&self) -> usize {
+        self.shared.lock().queue.len()
     }
 
     /// Queues a job and awaits its answer, until the deadline at most.
@@ -133,7 +169,7 @@ impl Drop for Runner {
         let left = {
             let mut state = self.shared.lock();
             state.closed = true;
-            if state.running.is_some() {
+            if !state.running.is_empty() {
                 self.shared.switch.stop();
             }
             state.queue.drain()
@@ -161,12 +197,13 @@ impl Shared {
 
     fn push(&self, job: Job, deadline: Instant) -> Result<Waiting<'_>, NnError> {
         let (reply, receiver) = oneshot::channel();
+        let (load, now) = (batch::load(&job), Instant::now());
         let mut state = self.lock();
         if state.closed {
             return Err(NnError::Stopped);
         }
         let number = state.next;
-        let pushed = state.queue.push(Entry { number, job, deadline, reply });
+        let pushed = state.queue.push(Entry { number, job, load, deadline, reply }, now);
         if pushed.is_ok() {
             state.next += 1;
         }
@@ -177,46 +214,67 @@ impl Shared {
         Ok(Waiting { shared: self, number, reply: receiver, answered: false })
     }
 
-    /// The thread's whole life.
-    fn work(&self, mut executor: impl Execute) {
-        while let Some(Taken { ready, late }) = self.next() {
-            for entry in late {
-                entry.answer(Err(NnError::Deadline));
+    /// Waits for entries; `None` once the runner is closed.
+    pub(crate) fn next(&self) -> Option<Taken<Entry>> {
+        let mut state = self.lock();
+        loop {
+            if state.closed {
+                return None;
             }
-            if let Some(entry) = ready {
-                let outcome = catch_unwind(AssertUnwindSafe(|| executor.execute(&entry.job)));
-                self.lock().running = None;
-                entry.answer(outcome.unwrap_or_else(|payload| Err(self.panicked(&*payload))));
-            }
+            let now = Instant::now();
+            state = match state.queue.next(now) {
+                Next::Take => {
+                    let taken = state.queue.take(now);
+                    let numbers = taken.batch.iter().map(|entry| entry.number).collect();
+                    self.start(&mut state, numbers);
+                    return Some(taken);
+                }
+                Next::Idle => self.wake.wait(state).unwrap_or_else(PoisonError::into_inner),
+                Next::Wait(until) => {
+                    let waited = self.wake.wait_timeout(state, until.saturating_duration_since(now));
+                    waited.unwrap_or_else(PoisonError::into_inner).0
+                }
+            };
         }
     }
 
-    /// Waits for entries; `None` once the runner is closed.
-    fn next(&self) -> Option<Taken<Entry>> {
-        let mut state = self.lock();
-        while state.queue.is_empty() && !state.closed {
-            state = self.wake.wait(state).unwrap_or_else(PoisonError::into_inner);
-        }
-        if state.closed {
-            return None;
-        }
-        let taken = state.queue.take(Instant::now());
-        state.running = taken.ready.as_ref().map(|entry| entry.number);
+    /// A run of this entry alone begins.
+    pub(crate) fn begin(&self, entry: u64) {
+        self.start(&mut self.lock(), vec![entry]);
+    }
+
+    /// A run of these entries begins: it is stopped once nobody waits for any of them.
+    fn start(&self, state: &mut State, entries: Vec<u64>) {
+        state.running = entries;
         if std::mem::take(&mut state.thrown) {
             self.switch.reset();
         }
-        Some(taken)
     }
 
-    fn panicked(&self, payload: &(dyn Any + Send)) -> NnError {
-        NnError::Runtime { graph: self.graph.clone(), message: panic_text(payload) }
+    /// The run of this job ended.
+    pub(crate) fn end(&self, job: &Job) {
+        self.lock().running.clear();
+        self.runs.fetch_add(1, Ordering::Relaxed);
+        let rows = batch::load(job).map_or(1, |load| load.rows);
+        self.rows.fetch_add(rows, Ordering::Relaxed);
+        tracing::trace!(graph = self.graph, rows, "run");
+    }
+
+    /// From now on every entry is run alone.
+    pub(crate) fn stop_batching(&self, reason: &str) {
+        self.lock().queue.stop_batching();
+        tracing::warn!(graph = self.graph, reason, "the graph is served without batching from now on");
+    }
+
+    pub(crate) fn failed(&self, message: String) -> NnError {
+        NnError::Runtime { graph: self.graph.clone(), message }
     }
 }
 
 // === impl Entry ===
 
 impl Entry {
-    fn answer(self, outcome: Outcome) {
+    pub(crate) fn answer(self, outcome: Outcome) {
         // Nobody listens any more when the caller gave up.
         let _ = self.reply.send(outcome);
     }
@@ -229,6 +287,14 @@ impl Queued for Entry {
 
     fn is_cancelled(&self) -> bool {
         self.reply.is_closed()
+    }
+
+    fn load(&self) -> Option<Load> {
+        self.load
+    }
+
+    fn joins(&self, other: &Self) -> bool {
+        batch::joins(&self.job, &other.job)
     }
 }
 
@@ -243,7 +309,9 @@ impl Drop for Waiting<'_> {
         // `running`. Under the lock, so that no later entry's run is stopped in its place.
         self.reply.close();
         let mut state = self.shared.lock();
-        if state.running == Some(self.number) {
+        let Some(position) = state.running.iter().position(|number| *number == self.number) else { return };
+        state.running.swap_remove(position);
+        if state.running.is_empty() {
             self.shared.switch.stop();
             state.thrown = true;
         }

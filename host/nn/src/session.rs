@@ -100,6 +100,10 @@ impl Execute for GraphSession {
     fn switch(&self) -> Arc<dyn Switch> {
         Arc::clone(&self.options) as Arc<dyn Switch>
     }
+
+    fn shared_outputs(&self) -> Vec<bool> {
+        self.sources.iter().map(|source| matches!(source.part, Part::MapKeys(_))).collect()
+    }
 }
 
 // === impl RunOptions ===

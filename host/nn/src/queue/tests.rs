@@ -1,8 +1,7 @@
-//! The queue against a model of it, with a clock made of numbers.
+//! The queue against what it promises, with a clock made of numbers.
 
 use std::cell::Cell;
 use std::rc::Rc;
-use std::time::Duration;
 
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -14,17 +13,25 @@ struct Call {
     number: usize,
     deadline: Instant,
     cancelled: Rc<Cell<bool>>,
+    load: Option<Load>,
+    /// Calls of the same kind join.
+    kind: u8,
 }
 
 #[derive(Clone, Copy, Debug)]
 enum Step {
     /// A call with this much time left.
-    Push(u64),
+    Push {
+        time_left: u64,
+        load: Option<Load>,
+        kind: u8,
+    },
     /// The caller of one of the calls so far gives up.
     Cancel(usize),
     /// Time passes.
     Wait(u64),
     Take,
+    StopBatching,
     Drain,
 }
 
@@ -36,43 +43,81 @@ impl Queued for Call {
     fn is_cancelled(&self) -> bool {
         self.cancelled.get()
     }
+
+    fn load(&self) -> Option<Load> {
+        self.load
+    }
+
+    fn joins(&self, other: &Self) -> bool {
+        self.kind == other.kind
+    }
+}
+
+fn load() -> impl Strategy<Value = Option<Load>> {
+    prop_oneof![
+        1 => Just(None),
+        6 => (1..6u64, 0..20u64).prop_map(|(rows, elements)| Some(Load { rows, elements })),
+    ]
 }
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
+    let push =
+        (0..20u64, load(), 0..2u8).prop_map(|(time_left, load, kind)| Step::Push { time_left, load, kind });
     let step = prop_oneof![
-        5 => (0..20u64).prop_map(Step::Push),
-        2 => (0..100usize).prop_map(Step::Cancel),
-        2 => (0..10u64).prop_map(Step::Wait),
-        4 => Just(Step::Take),
-        1 => Just(Step::Drain),
+        80 => push,
+        20 => (0..100usize).prop_map(Step::Cancel),
+        20 => (0..10u64).prop_map(Step::Wait),
+        50 => Just(Step::Take),
+        1 => Just(Step::StopBatching),
+        5 => Just(Step::Drain),
     ];
     vec(step, 0..100)
 }
 
+fn limits() -> impl Strategy<Value = BatchLimits> {
+    (0..12u64, 0..60u64, 0..8u64).prop_map(|(rows, elements, delay)| BatchLimits {
+        rows,
+        elements,
+        delay: Duration::from_millis(delay),
+    })
+}
+
+/// What every batch must be: alive, one kind, within the limits unless it is one call.
+fn check_batch(batch: &[Call], limits: BatchLimits, now: Instant) -> Result<(), TestCaseError> {
+    for call in batch {
+        prop_assert!(call.deadline > now && !call.cancelled.get());
+    }
+    if batch.len() > 1 {
+        let loads = batch.iter().map(|call| call.load).collect::<Option<Vec<_>>>();
+        prop_assert!(loads.is_some(), "a call without a load is run alone: {batch:?}");
+        let loads = loads.unwrap_or_default();
+        prop_assert!(loads.iter().map(|load| load.rows).sum::<u64>() <= limits.rows);
+        prop_assert!(loads.iter().map(|load| load.elements).sum::<u64>() <= limits.elements);
+        prop_assert!(batch.iter().all(|call| call.kind == batch[0].kind));
+        prop_assert!(batch.is_sorted_by_key(|call| call.number));
+    }
+    Ok(())
+}
+
 proptest! {
     #[test]
-    fn every_call_leaves_once_in_order_and_only_live_ones_are_run(steps in steps(), bound in 0..6usize) {
-        let mut queue = Queue::new(bound);
+    fn every_call_leaves_once_and_only_live_ones_are_run(steps in steps(), bound in 0..6usize, limits in limits()) {
+        let mut limits = limits;
+        let mut queue = Queue::new(bound, limits);
         let mut now = Instant::now();
         let mut calls: Vec<Call> = Vec::new();
-        // Numbers of the calls accepted, and of those that left, in order.
-        let (mut accepted, mut left) = (Vec::new(), Vec::new());
+        // The calls that wait, in order of arrival.
+        let mut waiting: Vec<Call> = Vec::new();
         for step in steps {
             match step {
-                Step::Push(time_left) => {
+                Step::Push { time_left, load, kind } => {
                     let deadline = now + Duration::from_millis(time_left);
-                    let call = Call { number: calls.len(), deadline, cancelled: Rc::default() };
+                    let call = Call { number: calls.len(), deadline, cancelled: Rc::default(), load, kind };
                     calls.push(call.clone());
-                    let waiting = accepted.len() - left.len();
-                    match queue.push(call) {
-                        Ok(()) => {
-                            prop_assert!(waiting < bound);
-                            accepted.push(calls.len() - 1);
-                        }
-                        Err(refused) => {
-                            prop_assert_eq!(waiting, bound);
-                            prop_assert_eq!(refused.number, calls.len() - 1);
-                        }
+                    let refused = queue.push(call.clone(), now).err();
+                    prop_assert_eq!(refused.is_some(), waiting.len() >= bound);
+                    if refused.is_none() {
+                        waiting.push(call);
                     }
                 }
                 Step::Cancel(number) => {
@@ -82,25 +127,80 @@ proptest! {
                 }
                 Step::Wait(time) => now += Duration::from_millis(time),
                 Step::Take => {
-                    let Taken { ready, late } = queue.take(now);
+                    let Taken { batch, late } = queue.take(now);
+                    check_batch(&batch, limits, now)?;
                     for call in &late {
                         prop_assert!(call.deadline <= now || call.cancelled.get());
                     }
-                    if let Some(call) = &ready {
-                        prop_assert!(call.deadline > now && !call.cancelled.get());
-                    } else {
-                        prop_assert!(queue.is_empty());
+                    // Nobody overtakes the first that is alive, and it is always run.
+                    let first = waiting.iter().find(|call| call.deadline > now && !call.cancelled.get());
+                    prop_assert_eq!(first.map(|call| call.number), batch.first().map(|call| call.number));
+                    for call in batch.iter().chain(&late) {
+                        let place = waiting.iter().position(|waiting| waiting.number == call.number);
+                        prop_assert!(place.is_some(), "{call:?} left twice");
+                        waiting.remove(place.unwrap_or_default());
                     }
-                    left.extend(late.iter().chain(&ready).map(|call| call.number));
+                }
+                Step::StopBatching => {
+                    queue.stop_batching();
+                    limits = BatchLimits { rows: 1, elements: 0, delay: Duration::ZERO };
                 }
                 Step::Drain => {
-                    left.extend(queue.drain().iter().map(|call| call.number));
-                    prop_assert!(queue.is_empty());
+                    let left: Vec<_> = queue.drain().iter().map(|call| call.number).collect();
+                    prop_assert_eq!(left, waiting.drain(..).map(|call| call.number).collect::<Vec<_>>());
                 }
             }
-            prop_assert_eq!(&left[..], &accepted[..left.len()]);
+            prop_assert_eq!(queue.next(now) == Next::Idle, waiting.is_empty());
+            if let Next::Wait(until) = queue.next(now) {
+                prop_assert!(until > now && until <= now + limits.delay);
+            }
         }
-        left.extend(queue.drain().iter().map(|call| call.number));
-        prop_assert_eq!(left, accepted);
+        let left: Vec<_> = queue.drain().iter().map(|call| call.number).collect();
+        prop_assert_eq!(left, waiting.iter().map(|call| call.number).collect::<Vec<_>>());
     }
+}
+
+const LIMITS: BatchLimits = BatchLimits { rows: 4, elements: 100, delay: Duration::from_millis(10) };
+
+fn call(number: usize, now: Instant, rows: u64, kind: u8) -> Call {
+    let deadline = now + Duration::from_secs(1);
+    Call { number, deadline, cancelled: Rc::default(), load: Some(Load { rows, elements: rows }), kind }
+}
+
+#[test]
+fn without_a_delay_nobody_waits_for_company() {
+    let now = Instant::now();
+    let mut queue = Queue::new(8, BatchLimits { delay: Duration::ZERO, ..LIMITS });
+    assert_eq!(queue.next(now), Next::Idle);
+    queue.push(call(0, now, 1, 0), now).unwrap();
+    assert_eq!(queue.next(now), Next::Take);
+}
+
+#[test]
+fn with_a_delay_the_first_waits_until_it_is_over_or_the_batch_is_full() {
+    let now = Instant::now();
+    let mut queue = Queue::new(8, LIMITS);
+    queue.push(call(0, now, 1, 0), now).unwrap();
+    queue.push(call(1, now, 1, 1), now).unwrap();
+    assert_eq!(queue.next(now), Next::Wait(now + LIMITS.delay));
+    assert_eq!(queue.next(now + LIMITS.delay), Next::Take);
+    // One that joins and does not fit ends the waiting, too.
+    for rows in [3, 4] {
+        let mut queue = Queue::new(8, LIMITS);
+        queue.push(call(0, now, 1, 0), now).unwrap();
+        queue.push(call(1, now, rows, 0), now).unwrap();
+        assert_eq!(queue.next(now), Next::Take, "{rows} rows");
+    }
+}
+
+#[test]
+fn what_does_not_join_keeps_its_place_and_is_next() {
+    let now = Instant::now();
+    let mut queue = Queue::new(8, LIMITS);
+    for (number, kind) in [0, 1, 0, 1, 0].into_iter().enumerate() {
+        queue.push(call(number, now, 1, kind), now).unwrap();
+    }
+    let mut numbers = || queue.take(now).batch.iter().map(|call| call.number).collect::<Vec<_>>();
+    assert_eq!(numbers(), [0, 2, 4]);
+    assert_eq!(numbers(), [1, 3]);
 }

@@ -46,6 +46,10 @@ impl Execute for StandIn {
     fn switch(&self) -> Arc<dyn Switch> {
         Arc::clone(&self.switch) as Arc<dyn Switch>
     }
+
+    fn shared_outputs(&self) -> Vec<bool> {
+        vec![]
+    }
 }
 
 impl Switch for CountingSwitch {
@@ -63,7 +67,8 @@ fn start(max_queue: usize) -> (Arc<Runner>, Controls) {
     let (orders_sender, orders) = channel();
     let switch = Arc::<CountingSwitch>::default();
     let stand_in = StandIn { started, orders, switch: Arc::clone(&switch) };
-    let runner = Arc::new(Runner::start("test", max_queue, stand_in).unwrap());
+    let limits = BatchLimits { rows: 1, elements: 1, delay: Duration::ZERO };
+    let runner = Arc::new(Runner::start("test", RunnerOptions { max_queue, limits }, stand_in).unwrap());
     (runner, Controls { started: started_receiver, orders: orders_sender, switch })
 }
 
