@@ -5,7 +5,7 @@
 
 use std::time::{Duration, Instant};
 
-use mlhost_nn::{Graph, GraphOptions, Graphs, NnError};
+use mlhost_nn::{Graph, Graphs, NnError};
 use mlhost_sandbox::{Engine, Guest, GuestSource, SandboxError};
 use mlhost_wire::dialect::Interface;
 use mlhost_wire::values::{Call, Reply};
@@ -61,11 +61,10 @@ impl App {
     ///
     /// [`LoadError`] says which part does not load and why.
     pub async fn load(source: ModelSource, engine: &Engine, patience: Duration) -> Result<Self, LoadError> {
-        let options = GraphOptions::default();
         let graphs = source
             .graphs
             .iter()
-            .map(|(name, path)| Graph::load(name, path, &options))
+            .map(|graph| Graph::load(&graph.name, &graph.path, &graph.options))
             .collect::<Result<Vec<_>, _>>()?;
         let graphs = Graphs::new(graphs);
         let predictor = match &source.component {

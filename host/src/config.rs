@@ -9,7 +9,8 @@ use std::net::{IpAddr, ToSocketAddrs as _};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use mlhost_bundle::{BundleError, Grant, quantity};
+use mlhost_bundle::{Batching, BundleError, Grant, quantity};
+use mlhost_nn::GraphOptions;
 use mlhost_sandbox::{Limits, WasiGrants};
 
 /// Every environment variable that mlhost reads, and what for. Of two for one thing the first wins.
@@ -88,6 +89,8 @@ pub struct LimitsAllowed {
     pub data_bytes: Option<u64>,
     /// What bundles may be granted.
     pub grants: Vec<Grant>,
+    /// How graphs are run, in place of what bundles ask for.
+    pub batching: Batching,
 }
 
 /// The largest memory of a sandbox unless the operator says otherwise: enough for CPython with its heap.
@@ -167,6 +170,25 @@ impl LimitsAllowed {
         }
     }
 
+    /// How a graph is run whose bundle asks for `asked`: the operator's word over the bundle's over the default.
+    #[must_use]
+    pub fn graph_options(&self, asked: &Batching) -> GraphOptions {
+        let default = GraphOptions::default();
+        let own = &self.batching;
+        GraphOptions {
+            max_queue: own.max_queue.or(asked.max_queue).unwrap_or(default.max_queue),
+            batching: mlhost_nn::Batching {
+                max_rows: own.max_rows.or(asked.max_rows).unwrap_or(default.batching.max_rows),
+                max_elements: own
+                    .max_elements
+                    .or(asked.max_elements)
+                    .unwrap_or(default.batching.max_elements),
+                max_delay: own.max_delay.or(asked.max_delay).unwrap_or(default.batching.max_delay),
+            },
+            ..default
+        }
+    }
+
     /// Whether the operator set this limit.
     fn has(&self, what: &str) -> bool {
         match what {
@@ -201,6 +223,15 @@ pub fn parse_timeout(text: &str) -> Result<Duration, String> {
         Ok(seconds) => Ok(Duration::from_secs(seconds)),
         Err(_) => quantity::duration(text).map_err(|error| described(&error)),
     }
+}
+
+/// A time with its unit, which may be zero.
+///
+/// # Errors
+///
+/// What a time looks like.
+pub fn parse_delay(text: &str) -> Result<Duration, String> {
+    if text == "0" { Ok(Duration::ZERO) } else { quantity::duration(text).map_err(|error| described(&error)) }
 }
 
 /// A size with its unit.

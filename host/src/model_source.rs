@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use mlhost_bundle::{Bundle, BundleError};
+use mlhost_nn::GraphOptions;
 use mlhost_sandbox::{Limits, WasiGrants};
 use mlhost_wire::dialect::Interface;
 
@@ -17,8 +18,8 @@ pub struct ModelSource {
     pub name: String,
     /// The user's code; without it the graph is served as it is.
     pub component: Option<Vec<u8>>,
-    /// Graphs by name, in order.
-    pub graphs: Vec<(String, PathBuf)>,
+    /// Graphs, in the order of their names.
+    pub graphs: Vec<GraphFile>,
     /// Artifacts by name.
     pub artifacts: BTreeMap<String, Vec<u8>>,
     /// What a request may be.
@@ -33,6 +34,17 @@ pub struct ModelSource {
     pub time: Option<std::time::Duration>,
     /// The bundle's own bound on requests at once, where it has one.
     pub concurrency: Option<usize>,
+}
+
+/// A graph to load.
+#[derive(Clone, Debug)]
+pub struct GraphFile {
+    /// How the user's code calls it.
+    pub name: String,
+    /// The ONNX file.
+    pub path: PathBuf,
+    /// How it is run.
+    pub options: GraphOptions,
 }
 
 // === impl ModelSource ===
@@ -50,7 +62,15 @@ impl ModelSource {
         Ok(Self {
             name: bundle.name.clone(),
             component: bundle.read_component()?,
-            graphs: bundle.graphs.iter().map(|graph| (graph.name.clone(), graph.path.clone())).collect(),
+            graphs: bundle
+                .graphs
+                .iter()
+                .map(|graph| GraphFile {
+                    name: graph.name.clone(),
+                    path: graph.path.clone(),
+                    options: allowed.graph_options(&graph.batching),
+                })
+                .collect(),
             artifacts: bundle.read_artifacts()?.into_iter().collect(),
             interface: bundle.interface.clone(),
             model_config: bundle.model_config.clone(),

@@ -13,7 +13,9 @@ use mlhost_wire::signature::Signature;
 use crate::directory::{self, ModelDirectory};
 use crate::error::BundleError;
 use crate::grant::Grant;
-use crate::model_file::{AskedLimits, EntryName, Flavors, MlhostFlavor, ModelFile, PythonArtifact};
+use crate::model_file::{
+    AskedBatching, AskedLimits, EntryName, Flavors, MlhostFlavor, ModelFile, PythonArtifact,
+};
 
 /// The name of the file that makes a directory a model.
 const MODEL_FILE: &str = "MLmodel";
@@ -60,6 +62,21 @@ pub struct GraphSource {
     pub name: String,
     /// The file. Tensors that it keeps in other files are looked up beside it.
     pub path: PathBuf,
+    /// How its calls are to be joined.
+    pub batching: Batching,
+}
+
+/// How calls of a graph are joined into one run, as its bundle asks. `None` where it leaves the choice to mlhost.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Batching {
+    /// Rows of one run, at least 1; 1 joins nothing.
+    pub max_rows: Option<u32>,
+    /// Elements of all inputs of one run.
+    pub max_elements: Option<u64>,
+    /// How long a call may wait for others.
+    pub max_delay: Option<Duration>,
+    /// Calls that may wait; at least 1.
+    pub max_queue: Option<usize>,
 }
 
 /// A file for the user's code.
@@ -196,18 +213,36 @@ fn graphs(
     mlhost: &MlhostFlavor,
     onnx: Option<String>,
 ) -> Result<Vec<GraphSource>, BundleError> {
+    let batching = |name: &str| mlhost.batching.get(name).copied().map(Batching::from).unwrap_or_default();
     if mlhost.graphs.is_empty() {
-        let Some(file) = onnx else { return Ok(Vec::new()) };
+        let Some(file) = onnx else { return known(mlhost, Vec::new()) };
         let path = directory.file("`flavors.onnx.data`", &file)?;
         // The stem of the path as it is written; a link's target may have any name.
         let stem = Path::new(&file).file_stem().unwrap_or_default().to_string_lossy().into_owned();
-        return Ok(vec![GraphSource { name: EntryName::try_from(stem)?.0, path }]);
+        let name = EntryName::try_from(stem)?.0;
+        return known(mlhost, vec![GraphSource { batching: batching(&name), name, path }]);
     }
     let source = |(EntryName(name), file): (&EntryName, &String)| {
         let path = directory.file(&format!("graph `{name}`"), file)?;
-        Ok(GraphSource { name: name.clone(), path })
+        Ok(GraphSource { name: name.clone(), path, batching: batching(name) })
     };
-    mlhost.graphs.iter().map(source).collect()
+    known(mlhost, mlhost.graphs.iter().map(source).collect::<Result<_, _>>()?)
+}
+
+/// The graphs, once `flavors.mlhost.batching` speaks of no other.
+fn known(mlhost: &MlhostFlavor, graphs: Vec<GraphSource>) -> Result<Vec<GraphSource>, BundleError> {
+    match mlhost.batching.keys().find(|EntryName(name)| graphs.iter().all(|graph| graph.name != *name)) {
+        None => Ok(graphs),
+        Some(EntryName(name)) => Err(BundleError::Word {
+            kind: "graph of this bundle",
+            text: name.clone(),
+            rule: "`batching` takes the names in `graphs`, or the file's stem where there are none",
+            suggestion: graphs
+                .into_iter()
+                .map(|graph| graph.name)
+                .find(|known| strsim::damerau_levenshtein(known, name) <= 2),
+        }),
+    }
 }
 
 /// Those of `flavors.mlhost`, then those of `flavors.python_function`; and why some of the latter were left out.
@@ -258,6 +293,13 @@ fn name_of(directory: &Path) -> String {
 }
 
 // === impl Limits ===
+
+impl From<AskedBatching> for Batching {
+    fn from(asked: AskedBatching) -> Self {
+        let AskedBatching { max_rows, max_elements, max_delay, max_queue } = asked;
+        Self { max_rows, max_elements, max_delay, max_queue }
+    }
+}
 
 impl From<AskedLimits> for Limits {
     fn from(asked: AskedLimits) -> Self {

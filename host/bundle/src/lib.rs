@@ -13,6 +13,6 @@ mod media_type;
 mod model_file;
 pub mod quantity;
 
-pub use bundle::{Artifact, Bundle, GraphSource, Limits};
+pub use bundle::{Artifact, Batching, Bundle, GraphSource, Limits};
 pub use error::{BundleError, Position};
 pub use grant::{Grant, granted};

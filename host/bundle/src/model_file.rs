@@ -6,8 +6,8 @@
 use std::borrow::Borrow;
 use std::collections::BTreeMap;
 use std::fmt;
-use std::num::NonZeroUsize;
 use std::path::Path;
+use std::str::FromStr;
 use std::time::Duration;
 
 use serde::Deserialize;
@@ -60,6 +60,21 @@ pub(crate) struct MlhostFlavor {
     pub(crate) accepts: Vec<MediaType>,
     pub(crate) grants: Vec<Grant>,
     pub(crate) limits: AskedLimits,
+    pub(crate) batching: BTreeMap<EntryName, AskedBatching>,
+}
+
+/// One entry of `flavors.mlhost.batching`.
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct AskedBatching {
+    #[serde(deserialize_with = "count")]
+    pub(crate) max_rows: Option<u32>,
+    #[serde(deserialize_with = "count")]
+    pub(crate) max_elements: Option<u64>,
+    #[serde(deserialize_with = "time")]
+    pub(crate) max_delay: Option<Duration>,
+    #[serde(deserialize_with = "count")]
+    pub(crate) max_queue: Option<usize>,
 }
 
 /// `flavors.mlhost.limits`.
@@ -171,16 +186,20 @@ fn time<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Duration>, 
     text.map(|text| quantity::duration(&text)).transpose().map_err(serde::de::Error::custom)
 }
 
-fn count<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<usize>, D::Error> {
+fn count<'de, D: Deserializer<'de>, N: FromStr + Default + PartialEq>(
+    deserializer: D,
+) -> Result<Option<N>, D::Error> {
     let text = Option::<String>::deserialize(deserializer)?;
-    let parse = |text: String| match text.parse::<NonZeroUsize>() {
-        Ok(count) => Ok(count.get()),
-        Err(_) => Err(serde::de::Error::custom(BundleError::Word {
-            kind: "number of requests",
-            text,
-            rule: "write a whole number above 0, such as `32`",
-            suggestion: None,
-        })),
+    let parse = |text: String| {
+        let number = text.parse::<N>().ok().filter(|number| *number != N::default());
+        number.ok_or_else(|| {
+            serde::de::Error::custom(BundleError::Word {
+                kind: "count",
+                text,
+                rule: "write a whole number above 0, such as `32`",
+                suggestion: None,
+            })
+        })
     };
     text.map(parse).transpose()
 }

@@ -77,6 +77,19 @@ pub(super) struct ServeArgs {
     #[arg(long, value_name = "SIZE", value_parser = config::parse_bytes)]
     pub(super) max_data: Option<u64>,
 
+    /// Most rows that calls are joined to for one run of a graph, 1 joins nothing [default: 128]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(super) max_batch_rows: Option<u32>,
+    /// Most elements of all inputs of one run [default: 1048576]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(super) max_batch_elements: Option<u64>,
+    /// How long a call may wait for others to be joined with [default: 0, it never waits]
+    #[arg(long, value_name = "TIME", value_parser = config::parse_delay)]
+    pub(super) max_batch_delay: Option<Duration>,
+    /// Calls that may wait for a graph; more are answered 503 at once [default: 1024]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub(super) max_queue: Option<u32>,
+
     /// ONNX Runtime library [default: ORT_DYLIB_PATH, beside this binary, or the cache]
     #[arg(long, value_name = "FILE")]
     pub(super) onnxruntime: Option<PathBuf>,

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use anyhow::Context as _;
-use mlhost_bundle::Bundle;
+use mlhost_bundle::{Batching, Bundle};
 use mlhost_sandbox::{Engine, EngineOptions};
 use mlhost_wire::dialect::Interface;
 use tokio::net::TcpListener;
@@ -19,7 +19,7 @@ use super::args::{LogFormat, ServeArgs};
 use super::{Defect, log};
 use crate::app::App;
 use crate::config::{self, LimitsAllowed, ServerConfig};
-use crate::model_source::ModelSource;
+use crate::model_source::{GraphFile, ModelSource};
 use crate::onnxruntime;
 use crate::serve::handler::{ROUTES, Service};
 use crate::serve::server::Server;
@@ -38,6 +38,12 @@ pub(super) fn run(args: &ServeArgs) -> anyhow::Result<()> {
         memory_bytes: args.max_memory,
         data_bytes: args.max_data,
         grants: args.allow.clone(),
+        batching: Batching {
+            max_rows: args.max_batch_rows,
+            max_elements: args.max_batch_elements,
+            max_delay: args.max_batch_delay,
+            max_queue: args.max_queue.map(|calls| calls as usize),
+        },
     };
     let source = source(args, &allowed)?;
     config.timeout = source.time.map_or(config.timeout, |time| time.min(config.timeout));
@@ -127,7 +133,15 @@ fn source(args: &ServeArgs, allowed: &LimitsAllowed) -> anyhow::Result<ModelSour
     Ok(ModelSource {
         name: named.or(stem).unwrap_or_else(|| "model".to_owned()),
         component,
-        graphs: args.model.iter().map(|model| (model.name.clone(), model.path.clone())).collect(),
+        graphs: args
+            .model
+            .iter()
+            .map(|model| GraphFile {
+                name: model.name.clone(),
+                path: model.path.clone(),
+                options: allowed.graph_options(&Batching::default()),
+            })
+            .collect(),
         artifacts,
         interface: Interface {
             raw_media_types: args.accept.iter().map(|accept| accept.to_ascii_lowercase()).collect(),

@@ -21,6 +21,7 @@ flavors:
     accepts: [Application/Octet-Stream, "text/*", "text/*"]
     grants: ["env:TZ", "read:/usr/share/zoneinfo"]
     limits: {memory: 64MiB, time: 500ms, data: 16MiB, concurrency: 32}
+    batching: {iris: {max_rows: 64, max_elements: 4096, max_delay: 2ms, max_queue: 512}}
   python_function:
     loader_module: mlhost_flavor
     config: {threshold: 0.5, classes: [a, b], nested: {x: null}}
@@ -58,7 +59,9 @@ fn a_model_that_mlflow_logged_opens_as_it_is() {
     let directory = directory(MLFLOW_ONNX);
     let bundle = Bundle::open(directory.path()).unwrap();
     let root = directory.path().canonicalize().unwrap();
-    assert_eq!(bundle.graphs, [GraphSource { name: "model".into(), path: root.join("model.onnx") }]);
+    let graph =
+        GraphSource { name: "model".into(), path: root.join("model.onnx"), batching: Batching::default() };
+    assert_eq!(bundle.graphs, [graph]);
     assert_eq!((bundle.component, bundle.artifacts.as_slice()), (None, &[][..]));
     assert_eq!(bundle.name, root.file_name().unwrap().to_str().unwrap());
     assert_eq!(bundle.model_config, "{}");
@@ -82,6 +85,13 @@ fn everything_that_the_format_has_is_read() {
     let graphs: Vec<_> =
         bundle.graphs.iter().map(|graph| (graph.name.as_str(), graph.path.clone())).collect();
     assert_eq!(graphs, [("iris", root.join("graphs/iris.onnx")), ("second one", root.join("model.onnx"))]);
+    let batching = Batching {
+        max_rows: Some(64),
+        max_elements: Some(4096),
+        max_delay: Some(Duration::from_millis(2)),
+        max_queue: Some(512),
+    };
+    assert_eq!((bundle.graphs[0].batching, bundle.graphs[1].batching), (batching, Batching::default()));
     assert_eq!(bundle.interface.raw_media_types, ["application/octet-stream", "text/*"]);
     let grants: Vec<_> = bundle.grants.iter().map(ToString::to_string).collect();
     assert_eq!(grants, ["env:TZ", "read:/usr/share/zoneinfo"]);
