@@ -16,7 +16,7 @@ use std::fs;
 use std::hint::black_box;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use criterion::{Criterion, criterion_group};
 use echo_guest::Echo;
@@ -114,9 +114,12 @@ fn sandbox(criterion: &mut Criterion) {
     mlhost_nn::initialize(Path::new(&library)).unwrap();
     let runtime = Arc::new(Runtime::new().unwrap());
     let engine = Engine::new(&EngineOptions::default()).unwrap();
+    let reset = Engine::new(&EngineOptions { scan: false, ..EngineOptions::default() }).unwrap();
+    println!("sandboxes are cleaned by {:?}; beside it, always by reset", engine.cleaning());
     let graph = Graph::load("iris", &models().join("iris/iris.onnx"), &GraphOptions::default()).unwrap();
     register(&runtime, &graph);
     let echo = load(&runtime, &engine, "echo", Graphs::new(Vec::new()));
+    let echo_reset = load(&runtime, &reset, "echo", Graphs::new(Vec::new()));
     let iris = load(&runtime, &engine, "iris", Graphs::new(vec![graph]));
     let native_iris = Iris::load_context(&testing::context("{}")).unwrap();
 
@@ -131,6 +134,7 @@ fn sandbox(criterion: &mut Criterion) {
             bencher.iter(|| Echo.predict(black_box(input.clone()), Params::default()).unwrap());
         });
         group.bench_function("sandboxed", |bencher| bencher.iter(|| sandboxed(&echo)));
+        group.bench_function("sandboxed, reset", |bencher| bencher.iter(|| sandboxed(&echo_reset)));
         group.finish();
         let mut group = criterion.benchmark_group(format!("iris, {rows} rows"));
         group.bench_function("native", |bencher| {
@@ -147,16 +151,19 @@ criterion_group! {
     targets = sandbox
 }
 
-/// The median of a benchmark of this run, in nanoseconds, from what criterion wrote.
-fn median(group: &str, function: &str) -> Option<f64> {
+/// The median of a benchmark in nanoseconds, from what criterion wrote since `start`; what an earlier run left is not
+/// of this run.
+fn median(start: SystemTime, group: &str, function: &str) -> Option<f64> {
     let target = std::env::var_os("CARGO_TARGET_DIR")
         .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../target"), PathBuf::from);
     let estimates = target.join("criterion").join(group).join(function).join("new/estimates.json");
+    fs::metadata(&estimates).ok()?.modified().ok().filter(|written| *written >= start)?;
     let estimates: serde_json::Value = serde_json::from_slice(&fs::read(estimates).ok()?).ok()?;
     estimates["median"]["point_estimate"].as_f64()
 }
 
 fn main() {
+    let start = SystemTime::now();
     benches();
     Criterion::default().configure_from_args().final_summary();
     println!("\nmedians                native  sandboxed  difference  ratio");
@@ -164,7 +171,8 @@ fn main() {
         for guest in ["echo", "iris"] {
             let group = format!("{guest}, {rows} rows");
             // Absent where the run was filtered, or only compiled.
-            let (Some(native), Some(sandboxed)) = (median(&group, "native"), median(&group, "sandboxed"))
+            let (Some(native), Some(sandboxed)) =
+                (median(start, &group, "native"), median(start, &group, "sandboxed"))
             else {
                 continue;
             };

@@ -9,7 +9,15 @@ use wasmtime::{
 };
 
 use crate::error::SandboxError;
+use crate::swap::{self, Swap};
 use crate::ticker::Ticker;
+
+/// How much of a memory stays with its slot where dirty pages are found by a scan: what is not dirty costs nothing.
+const SCANNED_RESIDENT: usize = 8 << 20;
+
+/// The same where everything up to here is reset for every call, dirty or not: little more than a guest's stack and
+/// static data, the rest is cheaper given back.
+const RESET_RESIDENT: usize = 256 << 10;
 
 /// What the pool of sandboxes is made for.
 #[derive(Clone, Debug)]
@@ -19,6 +27,18 @@ pub struct EngineOptions {
     pub instances: u32,
     /// The largest memory that any guest's limits may name, in bytes.
     pub max_memory_bytes: usize,
+    /// Whether dirty pages may be found by a scan, where that is safe and the kernel has it.
+    pub scan: bool,
+}
+
+/// How a sandbox's memory is made clean for the next call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cleaning {
+    /// The kernel says which pages are dirty (PAGEMAP_SCAN, Linux 6.7), and only those are reset. Safe only while no
+    /// page can be swapped out.
+    Scan,
+    /// The first pages are reset whether they are dirty or not, the others are given back.
+    Reset(&'static str),
 }
 
 /// The engine and the clock that interrupts its guests. Cheap to clone.
@@ -27,13 +47,14 @@ pub struct Engine {
     pub(crate) wasmtime: wasmtime::Engine,
     pub(crate) ticker: Arc<Ticker>,
     pub(crate) max_memory_bytes: usize,
+    cleaning: Cleaning,
 }
 
 // === impl EngineOptions ===
 
 impl Default for EngineOptions {
     fn default() -> Self {
-        Self { instances: 256, max_memory_bytes: 512 << 20 }
+        Self { instances: 256, max_memory_bytes: 512 << 20, scan: true }
     }
 }
 
@@ -46,16 +67,47 @@ impl Engine {
     ///
     /// [`SandboxError::Engine`] where the machine cannot give the address space or the thread.
     pub fn new(options: &EngineOptions) -> Result<Self, SandboxError> {
-        let wasmtime = wasmtime::Engine::new(&config(options))
+        let cleaning = Cleaning::choose(options.scan);
+        let wasmtime = wasmtime::Engine::new(&config(options, cleaning))
             .map_err(|error| SandboxError::Engine(format!("{error:#}")))?;
         let ticking = wasmtime.clone();
         let ticker = Ticker::start(move || ticking.increment_epoch())
             .map_err(|error| SandboxError::Engine(error.to_string()))?;
-        Ok(Self { wasmtime, ticker: Arc::new(ticker), max_memory_bytes: options.max_memory_bytes })
+        Ok(Self { wasmtime, ticker: Arc::new(ticker), max_memory_bytes: options.max_memory_bytes, cleaning })
+    }
+
+    /// How sandboxes are made clean, chosen at start.
+    #[must_use]
+    pub fn cleaning(&self) -> Cleaning {
+        self.cleaning
+    }
+
+    /// Whether that is still safe. False where swap was turned on since start and pages are scanned: then no further
+    /// call may be taken.
+    #[must_use]
+    pub fn is_clean(&self) -> bool {
+        self.cleaning != Cleaning::Scan || matches!(swap::of_this_process(), Swap::RuledOut(_))
     }
 }
 
-fn config(options: &EngineOptions) -> Config {
+// === impl Cleaning ===
+
+impl Cleaning {
+    fn choose(scan: bool) -> Self {
+        if !scan {
+            return Self::Reset("a scan was ruled out at start");
+        }
+        if !PoolingAllocationConfig::is_pagemap_scan_available() {
+            return Self::Reset("the kernel has no PAGEMAP_SCAN");
+        }
+        match swap::of_this_process() {
+            Swap::RuledOut(_) => Self::Scan,
+            Swap::Possible(reason) => Self::Reset(reason),
+        }
+    }
+}
+
+fn config(options: &EngineOptions, cleaning: Cleaning) -> Config {
     let mut config = Config::new();
     config
         // Guests are interrupted at function entries and loop heads: cheaper than fuel, good to a tick.
@@ -69,11 +121,15 @@ fn config(options: &EngineOptions) -> Config {
         // Deep recursion must end in the guest's stack, well inside the fibre's.
         .max_wasm_stack(512 << 10)
         .async_stack_size(1 << 20)
-        .allocation_strategy(InstanceAllocationStrategy::Pooling(pool(options)));
+        .allocation_strategy(InstanceAllocationStrategy::Pooling(pool(options, cleaning)));
     config
 }
 
-fn pool(options: &EngineOptions) -> PoolingAllocationConfig {
+fn pool(options: &EngineOptions, cleaning: Cleaning) -> PoolingAllocationConfig {
+    let (scan, resident) = match cleaning {
+        Cleaning::Scan => (Enabled::Yes, SCANNED_RESIDENT),
+        Cleaning::Reset(_) => (Enabled::No, RESET_RESIDENT),
+    };
     let mut pool = PoolingAllocationConfig::new();
     let instances = options.instances;
     pool.total_component_instances(instances)
@@ -89,13 +145,9 @@ fn pool(options: &EngineOptions) -> PoolingAllocationConfig {
         .max_core_instance_size(1 << 20)
         .max_component_instance_size(1 << 20)
         .table_elements(1 << 16)
-        // Pages that a call has touched are zeroed in place up to this size instead of being given back and
-        // faulted in again.
-        .linear_memory_keep_resident(2 << 20)
+        .linear_memory_keep_resident(resident)
         .table_keep_resident(64 << 10)
         .async_stack_keep_resident(32 << 10)
-        // Finding dirty pages by PAGEMAP_SCAN misses those that were swapped out: they would reach the next
-        // tenant. Off until start-up can rule out swap for this process.
-        .pagemap_scan(Enabled::No);
+        .pagemap_scan(scan);
     pool
 }

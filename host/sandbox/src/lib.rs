@@ -16,12 +16,13 @@ mod limits;
 mod linker;
 mod resources;
 mod state;
+mod swap;
 mod ticker;
 mod trap;
 mod wasi;
 mod wasi_nn;
 
-pub use engine::{Engine, EngineOptions};
+pub use engine::{Cleaning, Engine, EngineOptions};
 pub use error::{Budget, SandboxError};
 pub use guest::{Guest, GuestSource};
 pub use limits::Limits;

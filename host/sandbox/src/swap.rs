@@ -58,7 +58,8 @@ mod tests {
     use super::*;
 
     const NONE: &str = "Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority\n";
-    const SOME: &str = "Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority\n/dev/zram0 partition 4194300 0 100\n";
+    const SOME: &str =
+        "Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority\n/dev/zram0 partition 4194300 0 100\n";
 
     fn with(files: &[(&str, &str)]) -> Swap {
         decide(&|path| {

@@ -93,6 +93,9 @@ pub(super) struct ServeArgs {
     /// ONNX Runtime library [default: ORT_DYLIB_PATH, beside this binary, or the cache]
     #[arg(long, value_name = "FILE")]
     pub(super) onnxruntime: Option<PathBuf>,
+    /// Never find a sandbox's dirty pages by a scan, even where no page can be swapped out
+    #[arg(long)]
+    pub(super) no_pagemap_scan: bool,
     /// How the ready line and the log are written
     #[arg(long, value_enum)]
     pub(super) log_format: Option<LogFormat>,

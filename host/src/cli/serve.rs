@@ -6,11 +6,11 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use mlhost_bundle::{Batching, Bundle};
-use mlhost_sandbox::{Engine, EngineOptions};
+use mlhost_sandbox::{Cleaning, Engine, EngineOptions};
 use mlhost_wire::dialect::Interface;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -62,12 +62,13 @@ pub(super) fn run(args: &ServeArgs) -> anyhow::Result<()> {
         let engine = Engine::new(&EngineOptions {
             instances: u32::try_from(config.max_requests).unwrap_or(u32::MAX).saturating_add(SPARE_SANDBOXES),
             max_memory_bytes: source.limits.memory_bytes,
+            scan: !args.no_pagemap_scan,
         })?;
         let name = source.name.clone();
         let app = App::load(source, &engine, config.timeout)
             .await
             .with_context(|| format!("cannot load model `{name}`"))?;
-        serve(app, config, Ready { started, format }).await
+        serve(app, config, Ready { started, format, engine }).await
     })
 }
 
@@ -75,6 +76,7 @@ pub(super) fn run(args: &ServeArgs) -> anyhow::Result<()> {
 struct Ready {
     started: Instant,
     format: LogFormat,
+    engine: Engine,
 }
 
 async fn serve(app: App, config: ServerConfig, ready: Ready) -> anyhow::Result<()> {
@@ -85,23 +87,44 @@ async fn serve(app: App, config: ServerConfig, ready: Ready) -> anyhow::Result<(
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     ready.say(&app, listener.local_addr()?)?;
+    let engine = Some(ready.engine).filter(|_| app.is_sandboxed());
 
     let server = Server { listener, max_connections: config.max_connections, drain: config.drain };
     let service = Arc::new(Service::new(app, config));
-    let mut serving = std::pin::pin!(server.run(service, async {
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
-        }
-        tracing::info!("stopping: no new connections; requests under way are answered");
-    }));
-    let drained = serving.as_mut().await;
+    let mut swap = false;
+    let drained = server
+        .run(service, async {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+                () = swap_appears(engine) => swap = true,
+            }
+            tracing::info!("stopping: no new connections; requests under way are answered");
+        })
+        .await;
     if drained {
         tracing::info!("stopped");
     } else {
         tracing::warn!("stopped with requests unanswered: they outlived the drain time");
     }
+    anyhow::ensure!(!swap, SWAP_APPEARED);
     Ok(())
+}
+
+/// How often to look whether swap was turned on. It takes longer to turn it on and have pages in it.
+const SWAP_LOOK: Duration = Duration::from_secs(1);
+
+const SWAP_APPEARED: &str = "swap was turned on: sandboxes can no longer be cleaned safely by scanning their pages\n\
+                             hint: start again, and mlhost cleans them without a scan; `--no-pagemap-scan` does so from \
+                             the start";
+
+/// Ends once it is no longer safe to go on; never where there is no sandbox.
+async fn swap_appears(engine: Option<Engine>) {
+    let Some(engine) = engine else { return std::future::pending().await };
+    while engine.is_clean() {
+        tokio::time::sleep(SWAP_LOOK).await;
+    }
+    tracing::error!("{SWAP_APPEARED}");
 }
 
 fn apply(args: &ServeArgs, config: &mut ServerConfig) {
@@ -189,7 +212,11 @@ impl Ready {
         let version = env!("CARGO_PKG_VERSION");
         match self.format {
             LogFormat::Plain => {
-                let how = if app.is_sandboxed() { "sandboxed" } else { "native" };
+                let how = match (app.is_sandboxed(), self.engine.cleaning()) {
+                    (false, _) => "native".to_owned(),
+                    (true, Cleaning::Scan) => "sandboxed, cleaned by scan".to_owned(),
+                    (true, Cleaning::Reset(reason)) => format!("sandboxed, cleaned by reset: {reason}"),
+                };
                 println!(
                     "mlhost {version} ready on http://{address} in {milliseconds} ms: model `{}` ({how}); {}",
                     app.name,
@@ -204,6 +231,10 @@ impl Ready {
                     "url": format!("http://{address}"),
                     "model": app.name,
                     "sandboxed": app.is_sandboxed(),
+                    "cleaning": match self.engine.cleaning() {
+                        Cleaning::Scan => "scan",
+                        Cleaning::Reset(_) => "reset",
+                    },
                     "routes": ROUTES,
                     "milliseconds": u64::try_from(milliseconds).unwrap_or(u64::MAX),
                 });
