@@ -39,6 +39,8 @@ mod context;
 mod error;
 mod export;
 mod graph;
+#[cfg(all(target_family = "wasm", feature = "allocator"))]
+mod heap;
 pub mod log;
 mod packed;
 mod params;
