@@ -6,7 +6,7 @@
 use std::time::{Duration, Instant};
 
 use mlhost_nn::{Graph, Graphs, NnError};
-use mlhost_sandbox::{Engine, Guest, GuestSource, SandboxError};
+use mlhost_sandbox::{Engine, Guest, GuestSource, SandboxError, Start};
 use mlhost_wire::dialect::Interface;
 use mlhost_wire::values::{Call, Reply};
 
@@ -89,6 +89,15 @@ impl App {
     #[must_use]
     pub fn is_sandboxed(&self) -> bool {
         matches!(self.predictor, Predictor::Sandboxed(_))
+    }
+
+    /// Where a request's sandbox begins; `None` without one.
+    #[must_use]
+    pub fn start(&self) -> Option<&Start> {
+        match &self.predictor {
+            Predictor::Sandboxed(guest) => Some(guest.start()),
+            Predictor::Native(_) => None,
+        }
     }
 
     /// Predicts on one call.

@@ -17,4 +17,5 @@ mod readme;
 mod running;
 mod samples;
 mod shutdown;
+mod snapshot;
 mod wasi;

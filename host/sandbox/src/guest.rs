@@ -20,6 +20,7 @@ use crate::error::SandboxError;
 use crate::limits::Limits;
 use crate::linker;
 use crate::resources::GuestResources;
+use crate::snapshot;
 use crate::state::GuestState;
 use crate::trap::classify;
 use crate::wasi::{WasiGrants, WasiState};
@@ -51,6 +52,16 @@ pub struct Guest {
     limits: Limits,
     /// `None` for a component that imports no WASI.
     wasi: Option<WasiGrants>,
+    start: Start,
+}
+
+/// Where each call's instance begins.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Start {
+    /// At what `load-context` left behind when the guest was loaded.
+    Snapshot,
+    /// At the component's own beginning: `load-context` runs for every call, for this reason.
+    LoadContext(String),
 }
 
 // === impl Guest ===
@@ -67,16 +78,10 @@ impl Guest {
         source: GuestSource<'_>,
         patience: Duration,
     ) -> Result<Self, SandboxError> {
-        let component = Component::new(&engine.wasmtime, source.component)
-            .map_err(|error| SandboxError::Compile(format!("{error:#}")))?;
-        let (linker, uses_wasi) = linker::link(&component)?;
-        let instance = linker
-            .instantiate_pre(&component)
-            .map_err(|error| SandboxError::Import { import: format!("{error:#}") })?;
-        let model = ModelPre::new(instance).map_err(|error| SandboxError::Export(format!("{error:#}")))?;
+        let (model, uses_wasi) = prepare(engine, source.component)?;
         let mut limits = source.limits;
         limits.memory_bytes = limits.memory_bytes.min(engine.max_memory_bytes);
-        let guest = Self {
+        let mut guest = Self {
             engine: engine.clone(),
             model,
             resources: GuestResources {
@@ -87,12 +92,43 @@ impl Guest {
             model_config: source.model_config,
             limits,
             wasi: uses_wasi.then_some(source.grants),
+            start: Start::LoadContext(String::new()),
+        };
+        guest.start = match guest.snapshotted(source.component, patience).await {
+            Ok(model) => {
+                guest.model = model;
+                Start::Snapshot
+            }
+            Err(reason) => {
+                tracing::info!(guest = source.name, reason, "load-context runs for every call");
+                Start::LoadContext(reason)
+            }
         };
         guest
             .within(Instant::now() + patience, async |store| guest.ready(store).await.map(drop))
             .await
             .map_err(|error| SandboxError::LoadContext(Box::new(error)))?;
         Ok(guest)
+    }
+
+    /// Where each call's instance begins.
+    #[must_use]
+    pub fn start(&self) -> &Start {
+        &self.start
+    }
+
+    pub(crate) fn wasmtime(&self) -> &wasmtime::Engine {
+        &self.engine.wasmtime
+    }
+
+    async fn snapshotted(
+        &self,
+        component: &[u8],
+        patience: Duration,
+    ) -> Result<ModelPre<GuestState>, String> {
+        let _running = self.engine.ticker.running();
+        let snapshot = snapshot::take(self, component, patience).await?;
+        prepare(&self.engine, &snapshot).map(|(model, _)| model).map_err(|error| error.to_string())
     }
 
     /// Runs the guest on one call, in an instance of its own.
@@ -134,7 +170,7 @@ impl Guest {
         }
     }
 
-    fn store(&self, deadline: Instant) -> Result<Store<GuestState>, SandboxError> {
+    pub(crate) fn store(&self, deadline: Instant) -> Result<Store<GuestState>, SandboxError> {
         let mut state = GuestState::new(&self.limits, self.resources.clone(), deadline);
         if let Some(grants) = &self.wasi {
             state.wasi = Some(Box::new(WasiState::new(grants, &state.journal)?));
@@ -157,12 +193,33 @@ impl Guest {
     /// An instance whose `load-context` has run.
     async fn ready(&self, store: &mut Store<GuestState>) -> wasmtime::Result<Model> {
         let model = self.model.instantiate_async(&mut *store).await?;
-        let artifacts: Vec<_> = self.resources.artifacts.keys().map(String::as_str).collect();
-        let context = Context { model_config: &self.model_config, artifacts: &artifacts };
-        let loaded = model.mlhost_guest_predictor().call_load_context(&mut *store, context).await?;
-        loaded.map_err(failure)?;
+        if matches!(self.start, Start::LoadContext(_)) {
+            self.load_context(&model, store).await?;
+        }
         Ok(model)
     }
+
+    pub(crate) async fn load_context(
+        &self,
+        model: &Model,
+        store: &mut Store<GuestState>,
+    ) -> wasmtime::Result<()> {
+        let artifacts: Vec<_> = self.resources.artifacts.keys().map(String::as_str).collect();
+        let context = Context { model_config: &self.model_config, artifacts: &artifacts };
+        model.mlhost_guest_predictor().call_load_context(&mut *store, context).await?.map_err(failure)
+    }
+}
+
+/// Compiles and links a component; answers whether it imports WASI, too.
+fn prepare(engine: &Engine, component: &[u8]) -> Result<(ModelPre<GuestState>, bool), SandboxError> {
+    let component = Component::new(&engine.wasmtime, component)
+        .map_err(|error| SandboxError::Compile(format!("{error:#}")))?;
+    let (linker, uses_wasi) = linker::link(&component)?;
+    let instance = linker
+        .instantiate_pre(&component)
+        .map_err(|error| SandboxError::Import { import: format!("{error:#}") })?;
+    let model = ModelPre::new(instance).map_err(|error| SandboxError::Export(format!("{error:#}")))?;
+    Ok((model, uses_wasi))
 }
 
 fn failure(failure: Failure) -> wasmtime::Error {

@@ -15,6 +15,7 @@ mod journal;
 mod limits;
 mod linker;
 mod resources;
+mod snapshot;
 mod state;
 mod swap;
 mod ticker;
@@ -24,7 +25,7 @@ mod wasi_nn;
 
 pub use engine::{Cleaning, Engine, EngineOptions};
 pub use error::{Budget, SandboxError};
-pub use guest::{Guest, GuestSource};
+pub use guest::{Guest, GuestSource, Start};
 pub use limits::Limits;
 pub use linker::{Provision, provision};
 pub use wasi::WasiGrants;

@@ -46,6 +46,11 @@ impl GuestState {
         }
     }
 
+    /// Whether the host holds anything under a handle that the guest may still have.
+    pub(crate) fn holds_handles(&self) -> bool {
+        !self.table.is_empty() || self.wasi.as_ref().is_some_and(|wasi| wasi.holds_handles())
+    }
+
     /// Counts `bytes` that the host holds for the guest until [`Self::release`].
     pub(crate) fn hold(&mut self, bytes: usize) -> Result<(), SandboxError> {
         match self.data_left.checked_sub(bytes.saturating_add(RESOURCE_COST)) {

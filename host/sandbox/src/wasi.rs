@@ -72,6 +72,11 @@ impl WasiState {
         }
         Ok(Self { context: builder.build(), table: ResourceTable::new() })
     }
+
+    /// Whether the guest has a stream, a directory, a socket or the like.
+    pub(crate) fn holds_handles(&self) -> bool {
+        !self.table.is_empty()
+    }
 }
 
 impl WasiView for GuestState {

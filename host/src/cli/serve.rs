@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use mlhost_bundle::{Batching, Bundle};
-use mlhost_sandbox::{Cleaning, Engine, EngineOptions};
+use mlhost_sandbox::{Cleaning, Engine, EngineOptions, Start};
 use mlhost_wire::dialect::Interface;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -231,6 +231,7 @@ impl Ready {
                     "url": format!("http://{address}"),
                     "model": app.name,
                     "sandboxed": app.is_sandboxed(),
+                    "snapshot": app.start() == Some(&Start::Snapshot),
                     "cleaning": match self.engine.cleaning() {
                         Cleaning::Scan => "scan",
                         Cleaning::Reset(_) => "reset",

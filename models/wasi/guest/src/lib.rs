@@ -2,7 +2,9 @@
 //!
 //! For tests of the sandbox: it tries what a component built for wasm32-wasip2 or by componentize-py could try.
 
-use mlhost_guest::{Context, Error, Input, Output, Params, Predictor};
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use mlhost_guest::{Context, Error, Input, Output, Params, Predictor, log};
 use serde_json::{Value, json};
 use wasip2::cli::{environment, stderr, stdin, stdout};
 use wasip2::clocks::{monotonic_clock, wall_clock};
@@ -13,17 +15,30 @@ use wasip2::random::random;
 use wasip2::sockets::network::{IpAddressFamily, IpSocketAddress, Ipv4SocketAddress};
 use wasip2::sockets::{instance_network, ip_name_lookup, tcp_create_socket, udp_create_socket};
 
-/// The model; it keeps nothing.
-pub struct Wasi;
+/// Calls of `predict` that this instance's memory knows of.
+static CALLS: AtomicU32 = AtomicU32::new(0);
+
+/// The model: what it wrote down when it was loaded.
+pub struct Wasi {
+    artifacts: usize,
+    /// A handle over `load-context`, where the bundle's configuration says so.
+    kept: Option<OutputStream>,
+}
 
 // === impl Wasi ===
 
 impl Predictor for Wasi {
-    fn load_context(_context: &Context) -> Result<Self, Error> {
-        Ok(Self)
+    fn load_context(context: &Context) -> Result<Self, Error> {
+        CALLS.fetch_add(100, Ordering::Relaxed);
+        log::info!("load-context runs");
+        let kept = context.model_config().contains("keep").then(stdout::get_stdout);
+        Ok(Self { artifacts: context.artifact_names().len(), kept })
     }
 
     fn predict(&self, _input: Input, params: Params) -> Result<Output, Error> {
+        if let Some(stream) = &self.kept {
+            write(stream, "written to what was kept\n")?;
+        }
         let lines = params.integer("lines")?.unwrap_or(1);
         for line in 0..lines {
             write(&stdout::get_stdout(), &format!("standard output, line {line}\n"))?;
@@ -43,6 +58,8 @@ impl Predictor for Wasi {
             "random": random::get_random_bytes(16),
             "seconds": wall_clock::now().seconds,
             "nanoseconds": elapsed(),
+            "artifacts": self.artifacts,
+            "calls": CALLS.fetch_add(1, Ordering::Relaxed),
         });
         Ok(Output::Json(report.to_string()))
     }
