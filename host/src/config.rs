@@ -19,6 +19,8 @@ pub const VARIABLES: &[(&str, &str)] = &[
     ("MLFLOW_HOST", "the same, as MLflow calls it"),
     ("MLHOST_PORT", "port to listen on"),
     ("MLFLOW_PORT", "the same, as MLflow calls it"),
+    ("MLHOST_WORKERS", "threads that serve requests"),
+    ("MLFLOW_MODELS_WORKERS", "the same, as MLflow calls it"),
     ("MLHOST_TIMEOUT", "time for one request, such as `500ms` or `2s`"),
     ("MLFLOW_SCORING_SERVER_REQUEST_TIMEOUT", "the same in seconds, as MLflow calls it"),
     ("MLHOST_LOG", "what to log, in tracing's filter syntax: `info`, `mlhost=debug,guest=trace`"),
@@ -74,6 +76,8 @@ pub struct ServerConfig {
     pub max_connections: usize,
     /// Requests in a model at one time.
     pub max_requests: usize,
+    /// Threads that serve requests, at least 1.
+    pub workers: usize,
     /// From the request's arrival to its answer.
     pub timeout: Duration,
     /// How long requests may take to end once the server is told to stop.
@@ -96,6 +100,9 @@ pub struct LimitsAllowed {
 /// The largest memory of a sandbox unless the operator says otherwise: enough for CPython with its heap.
 pub const DEFAULT_MAX_MEMORY_BYTES: u64 = 512 << 20;
 
+/// The most threads that requests can be served by.
+pub const MAX_WORKERS: usize = 1024;
+
 // === impl ServerConfig ===
 
 impl Default for ServerConfig {
@@ -107,6 +114,7 @@ impl Default for ServerConfig {
             max_bodies_bytes: 512 << 20,
             max_connections: 1024,
             max_requests: 128,
+            workers: std::thread::available_parallelism().map_or(1, usize::from),
             timeout: Duration::from_secs(60),
             drain: Duration::from_secs(30),
         }
@@ -130,6 +138,15 @@ impl ServerConfig {
                 let reason = "a port is a number from 0 to 65535".to_owned();
                 ConfigError::Variable { name, value, reason }
             })?;
+        }
+        if let Some((name, value)) = first(environment, &["MLHOST_WORKERS", "MLFLOW_MODELS_WORKERS"]) {
+            config.workers =
+                value.parse().ok().filter(|workers| (1..=MAX_WORKERS).contains(workers)).ok_or_else(
+                    || {
+                        let reason = format!("a number from 1 to {MAX_WORKERS}");
+                        ConfigError::Variable { name, value, reason }
+                    },
+                )?;
         }
         if let Some((name, value)) =
             first(environment, &["MLHOST_TIMEOUT", "MLFLOW_SCORING_SERVER_REQUEST_TIMEOUT"])

@@ -5,3 +5,4 @@
 pub mod body;
 pub mod handler;
 pub mod server;
+mod worker;

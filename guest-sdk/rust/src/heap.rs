@@ -1,9 +1,9 @@
 //! The guest's allocator: that of Rust's standard library, over the memory that the instance begins with.
 //!
 //! The standard library's own asks the host for more memory at its first allocation, though `mlhost build` gives every
-//! guest 8 MiB to begin with. In a fresh instance for every call that is two changes of the page tables a call, which
-//! every other core has to be told of; half of a small call's time went there. Used on WebAssembly only; the feature
-//! `allocator` leaves it out for guests that bring their own.
+//! guest a heap to begin with. In a fresh instance for every call that is two changes of the page tables a call, which
+//! every other core has to be told of; half of a small call's time went there. For the same reason memory is doubled
+//! where it does not do. Used on WebAssembly only; the feature `allocator` leaves it out for guests that bring their own.
 
 use std::alloc::{GlobalAlloc, Layout};
 use std::arch::wasm32;
@@ -48,8 +48,12 @@ unsafe impl Allocator for Memory {
             return refused;
         };
         let memory = wasm32::memory_size(0) * PAGE;
-        if end > memory && wasm32::memory_grow(0, (end - memory) / PAGE) == usize::MAX {
-            return refused;
+        if end > memory {
+            let grows = |bytes: usize| wasm32::memory_grow(0, bytes / PAGE) != usize::MAX;
+            let missing = end - memory;
+            if !grows(missing.max(memory)) && !grows(missing) {
+                return refused;
+            }
         }
         self.next.set(end);
         (start as *mut u8, end - start, 0)

@@ -125,8 +125,12 @@ impl Graph {
         if limits.rows <= 1 && options.batching.max_rows > 1 {
             tracing::info!(graph = name, "served without batching: an input's first axis is not free");
         }
-        let runner = Runner::start(name, RunnerOptions { max_queue: options.max_queue, limits }, session)
-            .map_err(|error| failed(format!("no thread to run it on: {error}")))?;
+        let runner = Runner::start(
+            name,
+            RunnerOptions { max_queue: options.max_queue, limits, inline: true },
+            session,
+        )
+        .map_err(|error| failed(format!("no thread to run it on: {error}")))?;
         let inner = Inner { name: name.to_owned(), info, max_elements: options.max_elements, runner };
         Ok(Self { inner: Arc::new(inner) })
     }

@@ -1,20 +1,25 @@
 //! mlhost-nn: ONNX Runtime sessions behind bounded queues.
 //!
 //! [`initialize`] loads the runtime's library once; [`Graph::load`] opens a model; [`Graph::compute`] checks a call's
-//! tensors against the model's signature, queues it and answers. One thread owns one session. The sandbox calls this
+//! tensors against the model's signature, queues it and answers. One run at a time, on the graph's own thread or, where runs
+//! are short, on the caller's. The sandbox calls this
 //! for guests, the host for bundles without a guest. The only crate that knows `ort`: no type of it is public here,
 //! and nothing here knows HTTP, wasmtime or a dialect.
 
 mod batch;
 mod convert;
 mod error;
+mod gatherer;
 mod graph;
 mod graphs;
+mod pace;
 mod port;
+mod preallocated;
 mod queue;
 mod runner;
 mod runtime;
 mod session;
+mod shared;
 mod trial;
 mod validate;
 mod worker;

@@ -1,22 +1,22 @@
-//! A graph's queue and the thread that works it, as its callers see them.
+//! A graph's queue and who works it, as its callers see them.
 //!
-//! `graph.rs` submits jobs and awaits their answers; `worker.rs` is the thread, which takes what waits and answers
-//! through a oneshot each. The thread holds no handle to its graph, so the last handle's drop can end it. Tasks are
-//! woken, and dropped, only outside the lock.
+//! `graph.rs` submits jobs and awaits their answers. Who runs them, the graph's own thread or, where runs have proved to be
+//! short, the caller or a task, is `shared.rs`'s business. The thread holds no handle to the graph, so the last handle's
+//! drop can end it. Tasks are woken, and dropped, only outside the lock.
 
 use std::any::Any;
 use std::io;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::thread::{self, JoinHandle};
 use std::time::Instant;
 
 use mlhost_wire::values::{NamedTensor, Tensor};
 use tokio::sync::oneshot;
 
-use crate::queue::{BatchLimits, Load, Next, Queue, Queued, Taken};
-use crate::worker::Worker;
-use crate::{NnError, batch};
+use crate::NnError;
+use crate::queue::BatchLimits;
+use crate::shared::Shared;
 
 /// What a run answers.
 pub(crate) type Outcome = Result<Vec<NamedTensor>, NnError>;
@@ -30,7 +30,15 @@ pub(crate) struct Job {
     pub(crate) outputs: Vec<usize>,
 }
 
-/// What a runner's thread owns: a session, or a stand-in in tests.
+/// What comes back for a job.
+#[derive(Debug)]
+pub(crate) enum Reply {
+    Done(Outcome),
+    /// Its run was expected to be short and had to be stopped: to be submitted again, to the thread this time.
+    Again(Job),
+}
+
+/// Where runs happen: a session, or a stand-in in tests.
 pub(crate) trait Execute: Send + 'static {
     /// Runs one job.
     fn execute(&mut self, job: &Job) -> Outcome;
@@ -47,6 +55,8 @@ pub(crate) struct RunnerOptions {
     pub(crate) max_queue: usize,
     /// What is run together.
     pub(crate) limits: BatchLimits,
+    /// Whether runs that have proved to be short are done on the threads of the asynchronous runtime.
+    pub(crate) inline: bool,
 }
 
 /// What was run so far.
@@ -72,74 +82,35 @@ pub(crate) struct Runner {
     thread: Option<JoinHandle<()>>,
 }
 
-/// What callers and thread share.
-pub(crate) struct Shared {
-    graph: String,
-    state: Mutex<State>,
-    wake: Condvar,
-    switch: Arc<dyn Switch>,
-    runs: AtomicU64,
-    rows: AtomicU64,
-}
-
-struct State {
-    queue: Queue<Entry>,
-    /// The number of the next entry.
-    next: u64,
-    /// The entries being run whose callers still wait.
-    running: Vec<u64>,
-    /// Whether `switch` was thrown since the last run began.
-    thrown: bool,
-    closed: bool,
-}
-
-/// A job that waits, and how it is answered.
-pub(crate) struct Entry {
-    pub(crate) number: u64,
-    pub(crate) job: Job,
-    load: Option<Load>,
-    deadline: Instant,
-    reply: oneshot::Sender<Outcome>,
-}
-
 /// The awaiting side of an entry. Dropped before its answer came, it takes the entry out of the running.
-struct Waiting<'r> {
-    shared: &'r Shared,
-    number: u64,
-    reply: oneshot::Receiver<Outcome>,
-    answered: bool,
+pub(crate) struct Waiting<'r> {
+    pub(crate) shared: &'r Shared,
+    pub(crate) number: u64,
+    pub(crate) reply: oneshot::Receiver<Reply>,
+    pub(crate) answered: bool,
 }
 
 // === impl Runner ===
 
 impl Runner {
-    /// Starts a thread named `nn-<graph>` that owns `executor`.
+    /// Starts a thread named `nn-<graph>` for `executor`.
     ///
     /// # Errors
     ///
     /// When the operating system has no thread to give.
     pub(crate) fn start(graph: &str, options: RunnerOptions, executor: impl Execute) -> io::Result<Self> {
-        let queue = Queue::new(options.max_queue, options.limits);
-        let state = State { queue, next: 0, running: Vec::new(), thrown: false, closed: false };
-        let shared = Arc::new(Shared {
-            graph: graph.to_owned(),
-            state: Mutex::new(state),
-            wake: Condvar::new(),
-            switch: executor.switch(),
-            runs: AtomicU64::new(0),
-            rows: AtomicU64::new(0),
-        });
+        let shared = Arc::new(Shared::new(graph, options, executor));
         // `spawn` panics on a name with a zero byte.
         let name = format!("nn-{}", graph.replace('\0', ""));
-        let worker = Worker::new(executor, Arc::clone(&shared));
-        let thread = thread::Builder::new().name(name).spawn(move || worker.work())?;
+        let working = Arc::clone(&shared);
+        let thread = thread::Builder::new().name(name).spawn(move || working.work())?;
         Ok(Self { shared, thread: Some(thread) })
     }
 
     /// What was run so far.
     pub(crate) fn counts(&self) -> RunCounts {
-        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
-        RunCounts { runs: read(&self.shared.runs), rows: read(&self.shared.rows) }
+        let (runs, rows) = (&self.shared.runs, &self.shared.rows);
+        RunCounts { runs: runs.load(Ordering::Relaxed), rows: rows.load(Ordering::Relaxed) }
     }
 
     /// How many calls wait for their run.
@@ -148,172 +119,63 @@ impl Runner {
     }
 
     /// Queues a job and awaits its answer, until the deadline at most.
-    pub(crate) async fn submit(&self, job: Job, deadline: Instant) -> Outcome {
-        if deadline <= Instant::now() {
-            return Err(NnError::Deadline);
-        }
-        let mut waiting = self.shared.push(job, deadline)?;
-        let outcome = tokio::time::timeout_at(deadline.into(), &mut waiting.reply).await;
-        waiting.answered = outcome.is_ok();
-        match outcome {
-            Ok(Ok(outcome)) => outcome,
-            // The sender is gone without an answer: only when the thread is.
-            Ok(Err(_)) => Err(NnError::Stopped),
-            Err(_) => Err(NnError::Deadline),
+    pub(crate) async fn submit(&self, mut job: Job, deadline: Instant) -> Outcome {
+        loop {
+            if deadline <= Instant::now() {
+                return Err(NnError::Deadline);
+            }
+            job = match self.shared.run_here(job) {
+                Ok(outcome) => return outcome,
+                Err(job) => job,
+            };
+            let mut waiting = self.shared.push(job, deadline)?;
+            let reply = waiting.answer(deadline).await?;
+            match reply {
+                Reply::Done(outcome) => return outcome,
+                Reply::Again(same) => job = same,
+            }
         }
     }
 }
 
 impl Drop for Runner {
     fn drop(&mut self) {
-        let left = {
-            let mut state = self.shared.lock();
-            state.closed = true;
-            if !state.running.is_empty() {
-                self.shared.switch.stop();
-            }
-            state.queue.drain()
-        };
-        self.shared.wake.notify_one();
+        let left = self.shared.close();
         for entry in left {
             entry.answer(Err(NnError::Stopped));
         }
-        let Some(thread) = self.thread.take() else { return };
-        // An answer wakes a task, which may own the last handle and be dropped right there: on the runner's own
-        // thread, which cannot wait for itself and ends after that answer anyway.
-        if thread.thread().id() != thread::current().id() && thread.join().is_err() {
+        // An answer wakes a task, which may own the last handle and be dropped right there: whoever is working cannot
+        // wait for itself, and ends after that answer anyway.
+        if self.shared.is_working_here() {
+            return;
+        }
+        if let Some(thread) = self.thread.take()
+            && thread.join().is_err()
+        {
             tracing::error!(graph = self.shared.graph, "the graph's thread panicked");
         }
-    }
-}
-
-// === impl Shared ===
-
-impl Shared {
-    fn lock(&self) -> MutexGuard<'_, State> {
-        // Nothing under the lock leaves it half changed.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn push(&self, job: Job, deadline: Instant) -> Result<Waiting<'_>, NnError> {
-        let (reply, receiver) = oneshot::channel();
-        let (load, now) = (batch::load(&job), Instant::now());
-        let mut state = self.lock();
-        if state.closed {
-            return Err(NnError::Stopped);
-        }
-        let number = state.next;
-        let pushed = state.queue.push(Entry { number, job, load, deadline, reply }, now);
-        if pushed.is_ok() {
-            state.next += 1;
-        }
-        drop(state);
-        // A refused entry comes back and is dropped here, outside the lock.
-        pushed.map_err(|_| NnError::QueueFull)?;
-        self.wake.notify_one();
-        Ok(Waiting { shared: self, number, reply: receiver, answered: false })
-    }
-
-    /// Waits for entries; `None` once the runner is closed.
-    pub(crate) fn next(&self) -> Option<Taken<Entry>> {
-        let mut state = self.lock();
-        loop {
-            if state.closed {
-                return None;
-            }
-            let now = Instant::now();
-            state = match state.queue.next(now) {
-                Next::Take => {
-                    let taken = state.queue.take(now);
-                    let numbers = taken.batch.iter().map(|entry| entry.number).collect();
-                    self.start(&mut state, numbers);
-                    return Some(taken);
-                }
-                Next::Idle => self.wake.wait(state).unwrap_or_else(PoisonError::into_inner),
-                Next::Wait(until) => {
-                    let waited = self.wake.wait_timeout(state, until.saturating_duration_since(now));
-                    waited.unwrap_or_else(PoisonError::into_inner).0
-                }
-            };
-        }
-    }
-
-    /// A run of this entry alone begins.
-    pub(crate) fn begin(&self, entry: u64) {
-        self.start(&mut self.lock(), vec![entry]);
-    }
-
-    /// A run of these entries begins: it is stopped once nobody waits for any of them.
-    fn start(&self, state: &mut State, entries: Vec<u64>) {
-        state.running = entries;
-        if std::mem::take(&mut state.thrown) {
-            self.switch.reset();
-        }
-    }
-
-    /// The run of this job ended.
-    pub(crate) fn end(&self, job: &Job) {
-        self.lock().running.clear();
-        self.runs.fetch_add(1, Ordering::Relaxed);
-        let rows = batch::load(job).map_or(1, |load| load.rows);
-        self.rows.fetch_add(rows, Ordering::Relaxed);
-        tracing::trace!(graph = self.graph, rows, "run");
-    }
-
-    /// From now on every entry is run alone.
-    pub(crate) fn stop_batching(&self, reason: &str) {
-        self.lock().queue.stop_batching();
-        tracing::warn!(graph = self.graph, reason, "the graph is served without batching from now on");
-    }
-
-    pub(crate) fn failed(&self, message: String) -> NnError {
-        NnError::Runtime { graph: self.graph.clone(), message }
-    }
-}
-
-// === impl Entry ===
-
-impl Entry {
-    pub(crate) fn answer(self, outcome: Outcome) {
-        // Nobody listens any more when the caller gave up.
-        let _ = self.reply.send(outcome);
-    }
-}
-
-impl Queued for Entry {
-    fn deadline(&self) -> Instant {
-        self.deadline
-    }
-
-    fn is_cancelled(&self) -> bool {
-        self.reply.is_closed()
-    }
-
-    fn load(&self) -> Option<Load> {
-        self.load
-    }
-
-    fn joins(&self, other: &Self) -> bool {
-        batch::joins(&self.job, &other.job)
+        self.shared.end_worker();
     }
 }
 
 // === impl Waiting ===
 
+impl Waiting<'_> {
+    async fn answer(&mut self, deadline: Instant) -> Result<Reply, NnError> {
+        let outcome = tokio::time::timeout_at(deadline.into(), &mut self.reply).await;
+        self.answered = outcome.is_ok();
+        // The sender is gone without an answer only when the thread is.
+        outcome.map_err(|_| NnError::Deadline)?.map_err(|_| NnError::Stopped)
+    }
+}
+
 impl Drop for Waiting<'_> {
     fn drop(&mut self) {
-        if self.answered {
-            return;
-        }
-        // In this order: whoever takes the entry after this sees it cancelled, and whoever took it before has set
-        // `running`. Under the lock, so that no later entry's run is stopped in its place.
-        self.reply.close();
-        let mut state = self.shared.lock();
-        let Some(position) = state.running.iter().position(|number| *number == self.number) else { return };
-        state.running.swap_remove(position);
-        if state.running.is_empty() {
-            self.shared.switch.stop();
-            state.thrown = true;
+        if !self.answered {
+            // In this order: whoever takes the entry after this sees it cancelled, and whoever took it before has
+            // named it as running.
+            self.reply.close();
+            self.shared.give_up(self.number);
         }
     }
 }

@@ -8,7 +8,7 @@ use std::collections::btree_map::Entry;
 use std::path::Path;
 use std::sync::Arc;
 
-use mlhost_wire::values::{ElementType, NamedTensor};
+use mlhost_wire::values::{ElementType, NamedTensor, Tensor};
 use ort::environment::Environment;
 use ort::session::builder::{GraphOptimizationLevel, SessionBuilder};
 use ort::session::{RunOptions, Session, SessionOutputs};
@@ -16,8 +16,9 @@ use ort::value::{Outlet, TensorElementType, ValueType};
 
 use crate::convert::{self, Maps};
 use crate::port::MAP_KEYS_SUFFIX;
+use crate::preallocated::{self, Foresight, Names};
 use crate::runner::{Execute, Job, Outcome, Switch};
-use crate::{GraphInfo, NnError, Port, runtime};
+use crate::{GraphInfo, NnError, Port, batch, runtime};
 
 /// A session and what is needed to run it and to name its outputs.
 pub(crate) struct GraphSession {
@@ -27,6 +28,8 @@ pub(crate) struct GraphSession {
     sources: Vec<Source>,
     session: Session,
     options: Arc<RunOptions>,
+    names: Names,
+    foresight: Foresight,
 }
 
 /// One output of the info: one of the session's, or a part of it.
@@ -73,8 +76,11 @@ impl GraphSession {
             }
         }
         let options = Arc::new(RunOptions::new().map_err(|error| error.to_string())?);
+        let names = Names::of(&session).map_err(|error| error.to_string())?;
+        let tensors = sources.iter().all(|source| matches!(source.part, Part::Tensor));
+        let foresight = if tensors { Foresight::of(&outputs) } else { Foresight::Never };
         let info = Arc::new(GraphInfo { inputs, outputs });
-        Ok(Self { name: name.to_owned(), info, sources, session, options })
+        Ok(Self { name: name.to_owned(), info, sources, session, options, names, foresight })
     }
 
     /// The graph's signature.
@@ -84,12 +90,51 @@ impl GraphSession {
 
     fn run(&mut self, job: &Job) -> Result<Vec<NamedTensor>, String> {
         let text = |error: ort::Error| error.to_string();
+        let rows = batch::load(job).and_then(|load| u32::try_from(load.rows).ok());
         let values = job.inputs.iter().map(convert::lend).collect::<ort::Result<Vec<_>>>().map_err(text)?;
+        if let (Foresight::Rows(forms), Some(rows)) = (&self.foresight, rows) {
+            let call = (values.as_slice(), &*self.options);
+            match preallocated::run(&mut self.session, &self.names, call, (forms, rows)) {
+                Ok(Some(outputs)) => return Ok(chosen(&job.outputs, &self.info, outputs)),
+                Ok(None) => {}
+                // For whichever reason: the run below says whether it was the outputs'.
+                Err(error) => tracing::debug!(graph = self.name, %error, "its outputs are not as foreseen"),
+            }
+        }
         // All outputs, whichever are wanted: ONNX Runtime computes them anyway, and options that select outputs
         // cannot be shared with the thread that stops a run.
         let results = self.session.run_with_options(values.as_slice(), &self.options).map_err(text)?;
-        collect(&job.outputs, &self.sources, &self.info, &results)
+        let tensors = match self.foresight {
+            Foresight::Unknown => {
+                let all: Vec<usize> = (0..self.info.outputs.len()).collect();
+                let tensors = collect(&all, &self.sources, &self.info, &results)?;
+                if let Some(rows) = rows {
+                    let outputs: Vec<&Tensor> = tensors.iter().map(|named| &named.tensor).collect();
+                    self.foresight.learn(rows, &outputs);
+                }
+                let outputs = tensors.into_iter().map(|named| named.tensor).collect();
+                return Ok(chosen(&job.outputs, &self.info, outputs));
+            }
+            Foresight::Rows(_) if rows.is_some() => {
+                self.foresight = Foresight::Never;
+                collect(&job.outputs, &self.sources, &self.info, &results)?
+            }
+            Foresight::Rows(_) | Foresight::Never => {
+                collect(&job.outputs, &self.sources, &self.info, &results)?
+            }
+        };
+        Ok(tensors)
     }
+}
+
+/// The wanted ones of all outputs, each wanted once at most, in the order wanted.
+fn chosen(wanted: &[usize], info: &GraphInfo, outputs: Vec<Tensor>) -> Vec<NamedTensor> {
+    let mut outputs: Vec<Option<Tensor>> = outputs.into_iter().map(Some).collect();
+    let take = |&output: &usize| {
+        let tensor = outputs.get_mut(output)?.take()?;
+        Some(NamedTensor { name: info.outputs.get(output)?.name.clone(), tensor })
+    };
+    wanted.iter().filter_map(take).collect()
 }
 
 impl Execute for GraphSession {

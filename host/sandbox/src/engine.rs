@@ -12,8 +12,9 @@ use crate::error::SandboxError;
 use crate::swap::{self, Swap};
 use crate::ticker::Ticker;
 
-/// How much of a memory stays with its slot where dirty pages are found by a scan: what is not dirty costs nothing.
-const SCANNED_RESIDENT: usize = 8 << 20;
+/// How much of a memory stays with its slot where dirty pages are found by a scan. A page that was dirty once is reset
+/// after every call in that slot, so this bounds what one large call costs all the small ones after it.
+const SCANNED_RESIDENT: usize = 1 << 20;
 
 /// The same where everything up to here is reset for every call, dirty or not: little more than a guest's stack and
 /// static data, the rest is cheaper given back.

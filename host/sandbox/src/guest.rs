@@ -9,10 +9,10 @@ use std::time::{Duration, Instant};
 
 use mlhost_nn::Graphs;
 use mlhost_wire::values::{Call, Output, Reply};
-use wasmtime::component::Component;
+use wasmtime::component::{Component, ComponentExportIndex, TypedFunc};
 use wasmtime::{Store, UpdateDeadline};
 
-use crate::bindings::exports::mlhost::guest::predictor::{Context, Failure};
+use crate::bindings::exports::mlhost::guest::predictor::{self as contract, Context, Failure};
 use crate::bindings::{Model, ModelPre};
 use crate::convert::{self, Lent};
 use crate::engine::Engine;
@@ -24,6 +24,13 @@ use crate::snapshot;
 use crate::state::GuestState;
 use crate::trap::classify;
 use crate::wasi::{WasiGrants, WasiState};
+
+/// The interface that guests export.
+const PREDICTOR: &str = "mlhost:guest/predictor@0.1.0";
+
+/// Its function, as the generated bindings type it.
+type Predict<'i> = TypedFunc<(contract::Input<'i>, &'i [contract::Param<'i>]), (Answer,)>;
+type Answer = Result<contract::Output, Failure>;
 
 /// What a guest is made from.
 pub struct GuestSource<'a> {
@@ -47,6 +54,8 @@ pub struct GuestSource<'a> {
 pub struct Guest {
     engine: Engine,
     model: ModelPre<GuestState>,
+    /// The model's `predict`, whose type was checked when the guest was loaded.
+    predict: ComponentExportIndex,
     resources: GuestResources,
     model_config: String,
     limits: Limits,
@@ -79,11 +88,13 @@ impl Guest {
         patience: Duration,
     ) -> Result<Self, SandboxError> {
         let (model, uses_wasi) = prepare(engine, source.component)?;
+        let predict = predict_of(&model)?;
         let mut limits = source.limits;
         limits.memory_bytes = limits.memory_bytes.min(engine.max_memory_bytes);
         let mut guest = Self {
             engine: engine.clone(),
             model,
+            predict,
             resources: GuestResources {
                 name: source.name.into(),
                 graphs: source.graphs,
@@ -96,6 +107,7 @@ impl Guest {
         };
         guest.start = match guest.snapshotted(source.component, patience).await {
             Ok(model) => {
+                guest.predict = predict_of(&model)?;
                 guest.model = model;
                 Start::Snapshot
             }
@@ -105,7 +117,7 @@ impl Guest {
             }
         };
         guest
-            .within(Instant::now() + patience, async |store| guest.ready(store).await.map(drop))
+            .within(Instant::now() + patience, async |store| guest.try_out(store).await)
             .await
             .map_err(|error| SandboxError::LoadContext(Box::new(error)))?;
         Ok(guest)
@@ -144,9 +156,16 @@ impl Guest {
         let params: Vec<_> = call.params.iter().map(convert::param_in).collect();
         let output = self
             .within(deadline, async |store| {
-                let model = self.ready(store).await?;
-                let predictor = model.mlhost_guest_predictor();
-                let answer = predictor.call_predict(&mut *store, lent.input(), &params).await?;
+                let instance = self.model.instance_pre().instantiate_async(&mut *store).await?;
+                if matches!(self.start, Start::LoadContext(_)) {
+                    let model = Model::new(&mut *store, &instance)?;
+                    self.load_context(&model, store).await?;
+                }
+                let predict = instance.get_func(&mut *store, &self.predict).ok_or_else(no_predict)?;
+                // SAFETY: `try_out` checked the type of this component's `predict` against the contract's, and an
+                // instance of the same component has the same one. The check takes as long as a small guest runs.
+                let predict = unsafe { Predict::new_unchecked(predict) };
+                let (answer,) = predict.call_async(&mut *store, (lent.input(), &params)).await?;
                 answer.map_err(failure)
             })
             .await?;
@@ -190,13 +209,14 @@ impl Guest {
         Ok(store)
     }
 
-    /// An instance whose `load-context` has run.
-    async fn ready(&self, store: &mut Store<GuestState>) -> wasmtime::Result<Model> {
+    /// Whether instances can be made: checks the types of what the component exports, and that its `load-context`
+    /// succeeds where it runs for every call.
+    async fn try_out(&self, store: &mut Store<GuestState>) -> wasmtime::Result<()> {
         let model = self.model.instantiate_async(&mut *store).await?;
         if matches!(self.start, Start::LoadContext(_)) {
             self.load_context(&model, store).await?;
         }
-        Ok(model)
+        Ok(())
     }
 
     pub(crate) async fn load_context(
@@ -220,6 +240,18 @@ fn prepare(engine: &Engine, component: &[u8]) -> Result<(ModelPre<GuestState>, b
         .map_err(|error| SandboxError::Import { import: format!("{error:#}") })?;
     let model = ModelPre::new(instance).map_err(|error| SandboxError::Export(format!("{error:#}")))?;
     Ok((model, uses_wasi))
+}
+
+fn predict_of(model: &ModelPre<GuestState>) -> Result<ComponentExportIndex, SandboxError> {
+    let component = model.instance_pre().component();
+    component
+        .get_export_index(None, PREDICTOR)
+        .and_then(|predictor| component.get_export_index(Some(&predictor), "predict"))
+        .ok_or_else(|| SandboxError::Export(no_predict().to_string()))
+}
+
+fn no_predict() -> wasmtime::Error {
+    wasmtime::Error::msg("the component has no `predict`")
 }
 
 fn failure(failure: Failure) -> wasmtime::Error {

@@ -54,6 +54,8 @@ impl ResourceLimiter for GuestLimiter {
         match self.memory_left.checked_sub(more) {
             Some(left) => {
                 self.memory_left = left;
+                // Guests first ask for more than they need; one that was then content with less is not out of memory.
+                self.refused = self.refused.filter(|refused| *refused != Budget::Memory);
                 Ok(true)
             }
             None => {
@@ -88,6 +90,7 @@ mod tests {
         assert!(!limiter.memory_growing(0, 6, None).unwrap());
         assert_eq!(limiter.refused, Some(Budget::Memory));
         assert!(limiter.memory_growing(6, 10, None).unwrap());
+        assert_eq!(limiter.refused, None);
     }
 
     #[test]

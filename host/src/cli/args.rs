@@ -58,6 +58,9 @@ pub(super) struct ServeArgs {
     /// Port to listen on, 0 for any [default: 5000]
     #[arg(short, long)]
     pub(super) port: Option<u16>,
+    /// Threads that serve requests [default: one for each core]
+    #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=config::MAX_WORKERS as i64))]
+    pub(super) workers: Option<u32>,
     /// Time for one request, such as `500ms` [default: 60s]
     #[arg(short, long, value_name = "TIME", value_parser = config::parse_timeout)]
     pub(super) timeout: Option<Duration>,

@@ -54,7 +54,8 @@ pub(super) fn run(args: &ServeArgs) -> anyhow::Result<()> {
         load_runtime(args)?;
     }
 
-    let runtime = tokio::runtime::Builder::new_multi_thread()
+    // Loads, accepts and waits for signals; requests have threads of their own.
+    let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(|error| Defect(format!("cannot start the asynchronous runtime: {error}")))?;
@@ -89,7 +90,12 @@ async fn serve(app: App, config: ServerConfig, ready: Ready) -> anyhow::Result<(
     ready.say(&app, listener.local_addr()?)?;
     let engine = Some(ready.engine).filter(|_| app.is_sandboxed());
 
-    let server = Server { listener, max_connections: config.max_connections, drain: config.drain };
+    let server = Server {
+        listener,
+        max_connections: config.max_connections,
+        workers: config.workers,
+        drain: config.drain,
+    };
     let service = Arc::new(Service::new(app, config));
     let mut swap = false;
     let drained = server
@@ -101,7 +107,8 @@ async fn serve(app: App, config: ServerConfig, ready: Ready) -> anyhow::Result<(
             }
             tracing::info!("stopping: no new connections; requests under way are answered");
         })
-        .await;
+        .await
+        .context("cannot start the threads that serve requests")?;
     if drained {
         tracing::info!("stopped");
     } else {
@@ -133,6 +140,7 @@ fn apply(args: &ServeArgs, config: &mut ServerConfig) {
     config.timeout = args.timeout.unwrap_or(config.timeout);
     let count = |flag: Option<u32>, default| flag.map_or(default, |count| count as usize);
     config.max_requests = count(args.max_requests, config.max_requests);
+    config.workers = count(args.workers, config.workers);
     config.max_connections = count(args.max_connections, config.max_connections);
     if let Some(bytes) = args.max_body {
         config.max_body_bytes = usize::try_from(bytes).unwrap_or(usize::MAX);

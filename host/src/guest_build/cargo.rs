@@ -16,18 +16,11 @@ use super::remap::{self, Remap};
 use super::toolchain::Rustc;
 use super::{BuildError, Progress, TARGET};
 
-/// The memory that a guest starts with, in bytes. A guest that never has to grow its memory is two to three times
-/// cheaper, and pages that it does not touch cost nothing.
-const MEMORY: u32 = 8 << 20;
-
-/// What to do for a guest with more static data. cargo puts flags for a `cfg` after those for a triple, and of two
-/// the linker takes the last.
-const MEMORY_HINT: &str = "
-hint: its stack and static data need more than the 8 MiB of memory that guests start with: write more into the package's `.cargo/config.toml`
-
-    [target.'cfg(target_family = \"wasm\")']
-    rustflags = [\"-Clink-arg=--initial-memory=67108864\"]
-";
+/// What a guest starts with beside its static data, in bytes: its stack, and a heap that most calls do with. Between two
+/// calls the host looks through all of it, and a guest that never has to grow its memory is two to three times cheaper.
+/// cargo puts the user's own flags for a `cfg` after these, and of two the linker takes the last.
+const STACK: u32 = 256 << 10;
+const HEAP: u32 = 256 << 10;
 
 /// A package that builds a `cdylib`.
 #[derive(Debug, PartialEq, Eq)]
@@ -116,8 +109,6 @@ fn text(value: &Value) -> String {
 struct Messages {
     /// The package's core module, once it is linked.
     module: Option<PathBuf>,
-    /// The linker found no room for stack and static data in the initial memory.
-    memory_too_small: bool,
 }
 
 /// Compiles `package` and returns the core module's path. cargo's own output goes to stderr.
@@ -145,7 +136,6 @@ pub(crate) fn compile(
     let status = cargo.wait().map_err(cannot_run)?;
     let hint = match messages {
         Messages { module: Some(path), .. } if status.success() => return Ok(path),
-        Messages { memory_too_small: true, .. } => MEMORY_HINT,
         Messages { .. } if status.success() => "\nhint: it ran, but reported no `.wasm` file",
         Messages { .. } => "",
     };
@@ -169,8 +159,9 @@ fn remap(package: &Package, cargo_home: Option<&Path>) -> Remap {
 }
 
 fn command(package: &Package, remap: &Remap) -> Command {
-    let memory = format!("-Clink-arg=--initial-memory={MEMORY}");
-    let flags: Vec<String> = std::iter::once(memory).chain(remap.flags()).collect();
+    let stack = format!("-Clink-arg=-zstack-size={STACK}");
+    let heap = format!("-Clink-arg=--initial-heap={HEAP}");
+    let flags: Vec<String> = [stack, heap].into_iter().chain(remap.flags()).collect();
     let format = if io::stderr().is_terminal() { "json-diagnostic-rendered-ansi" } else { "json" };
     let mut cargo = Command::new("cargo");
     cargo
@@ -207,7 +198,6 @@ fn read_messages(lines: impl BufRead, package: &str, human: &mut impl Write) -> 
     for message in lines.lines().map_while(Result::ok) {
         let Ok(message) = serde_json::from_str::<Value>(&message) else { continue };
         if let Some(rendered) = message["message"]["rendered"].as_str() {
-            messages.memory_too_small |= rendered.contains("initial memory too small");
             let _ = human.write_all(rendered.as_bytes());
         }
         let ours = message["reason"] == "compiler-artifact" && message["package_id"] == package;

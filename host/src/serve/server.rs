@@ -1,23 +1,18 @@
-//! Accepts connections, bounds their number, and drains them when told to stop.
+//! Accepts connections, bounds their number, deals them out to the workers, and drains them when told to stop.
 //!
 //! Called by `cli::serve`, which loads everything before it binds. Takes the listener and the stop signal from its
-//! caller, so that tests bring their own.
+//! caller, so that tests bring their own. `worker.rs` serves what is dealt out.
 
+use std::io;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::server::graceful::{GracefulConnection, GracefulShutdown};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 
 use crate::serve::handler::Service;
-
-/// How long a client may take for a request's head; a connection that sends nothing is closed after it.
-const HEAD_PATIENCE: Duration = Duration::from_secs(30);
+use crate::serve::worker::{Admitted, Worker};
 
 /// How long to wait after the system had no file descriptor left for a connection.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
@@ -28,6 +23,8 @@ pub struct Server {
     pub listener: TcpListener,
     /// Connections at one time.
     pub max_connections: usize,
+    /// Threads that serve them, at least 1.
+    pub workers: usize,
     /// How long requests may take to end after the stop.
     pub drain: Duration,
 }
@@ -37,9 +34,15 @@ pub struct Server {
 impl Server {
     /// Serves until `stop` ends, then takes no more connections and waits for the requests that are under way.
     /// Answers whether all of them ended in time.
-    pub async fn run(self, service: Arc<Service>, stop: impl Future<Output = ()>) -> bool {
+    ///
+    /// # Errors
+    ///
+    /// When the operating system has no thread to give.
+    pub async fn run(self, service: Arc<Service>, stop: impl Future<Output = ()>) -> io::Result<bool> {
+        let workers = (0..self.workers.max(1))
+            .map(|number| Worker::start(number, Arc::clone(&service)))
+            .collect::<io::Result<Vec<_>>>()?;
         let connections = Arc::new(Semaphore::new(self.max_connections));
-        let graceful = GracefulShutdown::new();
         let mut stop = pin!(stop);
         loop {
             // The permit first: a connection that cannot be served stays in the system's backlog.
@@ -47,46 +50,31 @@ impl Server {
                 let permit = Arc::clone(&connections).acquire_owned().await;
                 (permit, self.listener.accept().await)
             };
-            let (permit, stream) = tokio::select! {
-                (permit, accepted) = next => match accepted {
-                    Ok((stream, _)) => (permit, stream),
-                    Err(error) => {
-                        tracing::warn!(%error, "cannot accept a connection");
-                        tokio::time::sleep(ACCEPT_PAUSE).await;
-                        continue;
-                    }
-                },
+            let (permit, accepted) = tokio::select! {
+                next = next => next,
                 () = &mut stop => break,
             };
-            let service = Arc::clone(&service);
-            let watcher = graceful.watcher();
-            tokio::spawn(async move {
-                let connection = watcher.watch(connection(stream, service));
-                if let Err(error) = connection.await {
-                    tracing::debug!(%error, "a connection ended early");
+            match (permit, accepted.and_then(|(stream, _)| stream.into_std())) {
+                (Ok(permit), Ok(stream)) => {
+                    if let Some(worker) = workers.iter().min_by_key(|worker| worker.load()) {
+                        worker.serve(Admitted::new(stream, permit));
+                    }
                 }
-                drop(permit);
-            });
+                (_, Err(error)) => {
+                    tracing::warn!(%error, "cannot accept a connection");
+                    tokio::time::sleep(ACCEPT_PAUSE).await;
+                }
+                // The semaphore is never closed.
+                (Err(_), _) => break,
+            }
         }
         drop(self.listener);
-        tokio::time::timeout(self.drain, graceful.shutdown()).await.is_ok()
+        let ends: Vec<_> = workers.into_iter().map(Worker::stop).collect();
+        let drained = async {
+            for end in ends {
+                end.await;
+            }
+        };
+        Ok(tokio::time::timeout(self.drain, drained).await.is_ok())
     }
-}
-
-fn connection(
-    stream: TcpStream,
-    service: Arc<Service>,
-) -> impl GracefulConnection<Error = hyper::Error, Output = Result<(), hyper::Error>> {
-    // An answer is one write: waiting for more to send with it would add up to 40 ms.
-    if let Err(error) = stream.set_nodelay(true) {
-        tracing::debug!(%error, "cannot set TCP_NODELAY");
-    }
-    let answer = service_fn(move |request| {
-        let service = Arc::clone(&service);
-        async move { service.answer(request).await }
-    });
-    http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(HEAD_PATIENCE)
-        .serve_connection(TokioIo::new(stream), answer)
 }

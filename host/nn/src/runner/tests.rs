@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::task::{Context, Wake, Waker};
@@ -68,7 +69,9 @@ fn start(max_queue: usize) -> (Arc<Runner>, Controls) {
     let switch = Arc::<CountingSwitch>::default();
     let stand_in = StandIn { started, orders, switch: Arc::clone(&switch) };
     let limits = BatchLimits { rows: 1, elements: 1, delay: Duration::ZERO };
-    let runner = Arc::new(Runner::start("test", RunnerOptions { max_queue, limits }, stand_in).unwrap());
+    let runner = Arc::new(
+        Runner::start("test", RunnerOptions { max_queue, limits, inline: false }, stand_in).unwrap(),
+    );
     (runner, Controls { started: started_receiver, orders: orders_sender, switch })
 }
 

@@ -1,5 +1,6 @@
 //! Joined runs with a stand-in for the session: what each caller gets, and what makes a graph unfit for joining.
 
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
 
@@ -83,7 +84,9 @@ async fn rounds(manner: Manner, rounds: &[&[f32]]) -> Vec<RunCounts> {
     let (go, release) = channel();
     let stand_in = StandIn { manner, started, release };
     let limits = BatchLimits { rows: 8, elements: 100, delay: Duration::ZERO };
-    let runner = Arc::new(Runner::start("test", RunnerOptions { max_queue: 64, limits }, stand_in).unwrap());
+    let runner = Arc::new(
+        Runner::start("test", RunnerOptions { max_queue: 64, limits, inline: false }, stand_in).unwrap(),
+    );
     let deadline = || Instant::now() + Duration::from_secs(60);
     for values in rounds {
         let submit = |value: f32| {

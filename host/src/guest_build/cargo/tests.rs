@@ -69,14 +69,5 @@ fn the_module_is_the_packages_own_and_diagnostics_are_passed_on() {
     let mut human = Vec::new();
     let messages = read_messages(lines.join("\n").as_bytes(), "guest", &mut human);
     assert_eq!(messages.module.as_deref(), Some(Path::new("/t/guest.wasm")));
-    assert!(!messages.memory_too_small);
     assert_eq!(human, b"warning: unused\n");
-}
-
-#[test]
-fn a_module_that_does_not_fit_its_memory_is_recognised() {
-    let rendered =
-        "error: linking failed\n rust-lld: error: initial memory too small, 9437184 bytes needed\n";
-    let line = json!({ "reason": "compiler-message", "message": { "rendered": rendered } }).to_string();
-    assert!(read_messages(line.as_bytes(), "guest", &mut Vec::new()).memory_too_small);
 }

@@ -1,0 +1,459 @@
+//! What a graph's callers, its thread and its task share: the queue, and who runs what waits in it.
+//!
+//! `runner.rs` pushes entries, [`Shared::work`] is the thread's life, `gatherer.rs` is the task. Runs are done by one at a
+//! time, whoever holds the worker: where they are long, the thread, which a caller wakes; where they have proved to be
+//! short, a task that is polled behind all that is ready, so that what was asked for meanwhile is one run; and where they
+//! take no longer than that would, the caller itself. For the last two no thread is woken: the graph's own then only
+//! looks after them, and a run that goes on for too long is stopped and done again on it. What has no task on its way is
+//! the thread's to run, so nothing waits for ever. Nothing under the state's lock calls out.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, TryLockError};
+use std::thread::{self, ThreadId};
+use std::time::{Duration, Instant};
+
+use tokio::sync::oneshot;
+
+use crate::gatherer;
+use crate::pace::{Pace, Place};
+use crate::queue::{Load, Next, Queue, Queued, Taken};
+use crate::runner::{Execute, Job, Outcome, Reply, RunnerOptions, Switch, Waiting};
+use crate::worker::{Ran, Worker};
+use crate::{NnError, batch};
+
+/// How long a run outside the thread may hold up the asynchronous runtime before it is stopped.
+const PATIENCE: Duration = Duration::from_millis(10);
+
+/// How often a short run looks whether another one is over: some microseconds.
+const SPINS: u32 = 2000;
+
+/// How often the thread looks after such runs, while there are any.
+const LOOK: Duration = Duration::from_millis(5);
+
+/// What callers, thread and task share.
+pub(crate) struct Shared {
+    pub(crate) graph: String,
+    state: Mutex<State>,
+    /// Held while it runs; locked before `state` where both are. `None` once the runner is gone.
+    worker: Mutex<Option<Worker>>,
+    /// Wakes the thread.
+    wake: Condvar,
+    switch: Arc<dyn Switch>,
+    pub(crate) runs: AtomicU64,
+    pub(crate) rows: AtomicU64,
+}
+
+/// What the lock protects.
+pub(crate) struct State {
+    pub(crate) queue: Queue<Entry>,
+    /// The number of the next entry.
+    next: u64,
+    /// The entries being run whose callers still wait.
+    running: Vec<u64>,
+    /// Whether `switch` was thrown since the last run began.
+    thrown: bool,
+    closed: bool,
+    pace: Pace,
+    /// Whether runs may be done elsewhere than on the thread.
+    inline: bool,
+    /// Whether a task is on its way to run what waits.
+    gathering: bool,
+    /// When a run outside the thread began, while it goes on, and whether it was stopped for taking too long.
+    short_run: Option<Instant>,
+    overran: bool,
+    /// Such runs since the thread looked last.
+    short_runs: u32,
+    /// Whether the thread waits to be woken and does not look by itself.
+    asleep: bool,
+    /// Who is between taking entries and their last answer.
+    working: Option<ThreadId>,
+}
+
+/// A job that waits, and how it is answered.
+pub(crate) struct Entry {
+    pub(crate) number: u64,
+    pub(crate) job: Job,
+    load: Option<Load>,
+    deadline: Instant,
+    reply: oneshot::Sender<Reply>,
+}
+
+// === impl Shared ===
+
+impl Shared {
+    pub(crate) fn new(graph: &str, options: RunnerOptions, executor: impl Execute) -> Self {
+        let switch = executor.switch();
+        let state = State {
+            queue: Queue::new(options.max_queue, options.limits),
+            next: 0,
+            running: Vec::new(),
+            thrown: false,
+            closed: false,
+            pace: Pace::new(),
+            // Whoever waits for company is timed by the thread: the runtime's clock ticks too coarsely.
+            inline: options.inline && options.limits.delay.is_zero(),
+            gathering: false,
+            short_run: None,
+            overran: false,
+            short_runs: 0,
+            asleep: false,
+            working: None,
+        };
+        Self {
+            graph: graph.to_owned(),
+            state: Mutex::new(state),
+            worker: Mutex::new(Some(Worker::new(executor))),
+            wake: Condvar::new(),
+            switch,
+            runs: AtomicU64::new(0),
+            rows: AtomicU64::new(0),
+        }
+    }
+
+    pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
+        // Nothing under the lock leaves it half changed.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Queues a job and wakes whoever is to run it.
+    pub(crate) fn push<'s>(self: &'s Arc<Self>, job: Job, deadline: Instant) -> Result<Waiting<'s>, NnError> {
+        let (reply, receiver) = oneshot::channel();
+        let (load, now) = (batch::load(&job), Instant::now());
+        let mut state = self.lock();
+        if state.closed {
+            return Err(NnError::Stopped);
+        }
+        let number = state.next;
+        let pushed = state.queue.push(Entry { number, job, load, deadline, reply }, now);
+        let gather = pushed.is_ok() && state.place() != Place::Thread && !state.gathering;
+        if pushed.is_ok() {
+            state.next += 1;
+            state.gathering |= gather;
+        }
+        let gathering = state.gathering;
+        drop(state);
+        // A refused entry comes back and is dropped here, outside the lock.
+        pushed.map_err(|_| NnError::QueueFull)?;
+        if gather && !gatherer::spawn(self) {
+            self.end_gathering();
+        } else if !gathering {
+            self.wake.notify_one();
+        }
+        Ok(Waiting { shared: self, number, reply: receiver, answered: false })
+    }
+
+    /// No task is on its way any more: what waits is the thread's.
+    pub(crate) fn end_gathering(&self) {
+        let waits = {
+            let mut state = self.lock();
+            std::mem::take(&mut state.gathering) && state.queue.len() > 0
+        };
+        if waits {
+            self.wake.notify_one();
+        }
+    }
+
+    /// The thread's whole life.
+    pub(crate) fn work(&self) {
+        while self.wait() {
+            let mut seat = self.worker.lock().unwrap_or_else(PoisonError::into_inner);
+            let Some(worker) = seat.as_mut() else { return };
+            let now = Instant::now();
+            let mut state = self.lock();
+            if !state.is_for_thread(now) {
+                continue;
+            }
+            let taken = self.take(&mut state, now);
+            drop(state);
+            worker.run(self, taken);
+            self.lock().working = None;
+        }
+        *self.worker.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
+    /// Waits until there is something for the thread to take, and looks after the task meanwhile; false once the runner
+    /// is closed.
+    fn wait(&self) -> bool {
+        let mut state = self.lock();
+        loop {
+            let now = Instant::now();
+            if state.closed || state.is_for_thread(now) {
+                return !state.closed;
+            }
+            state = match state.queue.next(now) {
+                // What takes the place of a task's or a caller's run looks after it.
+                _ if state.gathering || state.short_run.is_some() || state.place() != Place::Thread => {
+                    self.look_after(state, now)
+                }
+                Next::Wait(until) => {
+                    let waited = self.wake.wait_timeout(state, until.saturating_duration_since(now));
+                    waited.unwrap_or_else(PoisonError::into_inner).0
+                }
+                Next::Idle | Next::Take => self.wake.wait(state).unwrap_or_else(PoisonError::into_inner),
+            };
+        }
+    }
+
+    fn look_after<'s>(&self, mut state: MutexGuard<'s, State>, now: Instant) -> MutexGuard<'s, State> {
+        if state.short_run.is_some_and(|began| now.saturating_duration_since(began) > PATIENCE)
+            && !state.overran
+        {
+            state.overran = true;
+            state.thrown = true;
+            self.switch.stop();
+            state.pace.overran();
+        }
+        if state.short_run.is_none() && std::mem::take(&mut state.short_runs) == 0 {
+            state.asleep = true;
+            state = self.wake.wait(state).unwrap_or_else(PoisonError::into_inner);
+            state.asleep = false;
+            return state;
+        }
+        self.wake.wait_timeout(state, LOOK).unwrap_or_else(PoisonError::into_inner).0
+    }
+
+    /// Runs a job right here, where its run can be expected to be over before others could join it.
+    ///
+    /// # Errors
+    ///
+    /// The job, where it has to be pushed.
+    pub(crate) fn run_here(&self, job: Job) -> Result<Outcome, Job> {
+        if self.lock().place() != Place::Here {
+            return Err(job);
+        }
+        let Some(mut seat) = self.wait_for_seat() else { return Err(job) };
+        let Some(worker) = seat.as_mut() else { return Ok(Err(NnError::Stopped)) };
+        let mut state = self.lock();
+        if state.closed {
+            return Ok(Err(NnError::Stopped));
+        }
+        if state.place() != Place::Here || state.queue.len() > 0 {
+            return Err(job);
+        }
+        state.running.clear();
+        self.start(&mut state);
+        let wake = state.begin_short(Instant::now());
+        drop(state);
+        if wake {
+            self.wake.notify_one();
+        }
+        let ran = worker.execute(self, &job);
+        let pass_on = {
+            let mut state = self.lock();
+            state.end_short();
+            state.queue.len() > 0 && !state.gathering
+        };
+        drop(seat);
+        if pass_on {
+            self.wake.notify_one();
+        }
+        match ran {
+            Ran::Ended(outcome) => Ok(outcome),
+            Ran::Overran => Err(job),
+        }
+    }
+
+    /// The worker, unless somebody else runs.
+    fn try_seat(&self) -> Option<MutexGuard<'_, Option<Worker>>> {
+        match self.worker.try_lock() {
+            Ok(seat) => Some(seat),
+            Err(TryLockError::Poisoned(seat)) => Some(seat.into_inner()),
+            Err(TryLockError::WouldBlock) => None,
+        }
+    }
+
+    /// The same, after the moment that another caller's run can take.
+    fn wait_for_seat(&self) -> Option<MutexGuard<'_, Option<Worker>>> {
+        for _ in 0..SPINS {
+            match self.try_seat() {
+                None => std::hint::spin_loop(),
+                seat => return seat,
+            }
+        }
+        None
+    }
+
+    /// The task's turn: one run of what waits. Answers whether it has to come again.
+    pub(crate) fn gather(&self) -> bool {
+        let again = self.gather_once();
+        if again.is_none() {
+            self.end_gathering();
+        }
+        again.unwrap_or(false)
+    }
+
+    /// `None` where there is nothing for the task to run.
+    fn gather_once(&self) -> Option<bool> {
+        let mut seat = self.wait_for_seat()?;
+        let worker = seat.as_mut()?;
+        let now = Instant::now();
+        let mut state = self.lock();
+        if state.closed || state.place() == Place::Thread || state.queue.next(now) != Next::Take {
+            return None;
+        }
+        let taken = self.take(&mut state, now);
+        let wake = state.begin_short(now);
+        drop(state);
+        if wake {
+            self.wake.notify_one();
+        }
+        worker.run(self, taken);
+        let mut state = self.lock();
+        state.end_short();
+        state.working = None;
+        state.gathering = state.queue.len() > 0;
+        if state.closed {
+            drop(state);
+            // Its last handle was dropped by one of the answers.
+            *seat = None;
+            return None;
+        }
+        Some(state.gathering)
+    }
+
+    fn take(&self, state: &mut State, now: Instant) -> Taken<Entry> {
+        let taken = state.queue.take(now);
+        state.working = Some(thread::current().id());
+        state.running.clear();
+        state.running.extend(taken.batch.iter().map(|entry| entry.number));
+        self.start(state);
+        taken
+    }
+
+    /// A run of this entry alone begins.
+    pub(crate) fn begin(&self, entry: u64) {
+        let mut state = self.lock();
+        state.running.clear();
+        state.running.push(entry);
+        self.start(&mut state);
+    }
+
+    /// A run begins: it is stopped once nobody waits for any of its entries. One that overran stays stopped.
+    fn start(&self, state: &mut State) {
+        if !state.overran && std::mem::take(&mut state.thrown) {
+            self.switch.reset();
+        }
+    }
+
+    /// The run of this job, begun then, ended. Answers whether it was stopped for taking too long.
+    pub(crate) fn end(&self, job: &Job, began: Instant) -> bool {
+        let took = began.elapsed();
+        let overran = {
+            let mut state = self.lock();
+            state.running.clear();
+            state.pace.ran(took);
+            state.overran
+        };
+        self.runs.fetch_add(1, Ordering::Relaxed);
+        let rows = batch::load(job).map_or(1, |load| load.rows);
+        self.rows.fetch_add(rows, Ordering::Relaxed);
+        tracing::trace!(graph = self.graph, rows, "run");
+        overran
+    }
+
+    /// A caller waits for this entry no more; a run that nobody waits for is stopped. Under the lock, so that no later
+    /// entry's run is stopped in its place.
+    pub(crate) fn give_up(&self, number: u64) {
+        let mut state = self.lock();
+        let Some(position) = state.running.iter().position(|running| *running == number) else { return };
+        state.running.swap_remove(position);
+        if state.running.is_empty() {
+            self.switch.stop();
+            state.thrown = true;
+        }
+    }
+
+    /// From now on every entry is run alone.
+    pub(crate) fn stop_batching(&self, reason: &str) {
+        self.lock().queue.stop_batching();
+        tracing::warn!(graph = self.graph, reason, "the graph is served without batching from now on");
+    }
+
+    pub(crate) fn failed(&self, message: String) -> NnError {
+        NnError::Runtime { graph: self.graph.clone(), message }
+    }
+
+    /// Takes no more entries, stops a run in progress and ends the thread; gives back who still waits.
+    pub(crate) fn close(&self) -> Vec<Entry> {
+        let left = {
+            let mut state = self.lock();
+            state.closed = true;
+            if !state.running.is_empty() {
+                self.switch.stop();
+            }
+            state.queue.drain()
+        };
+        self.wake.notify_one();
+        left
+    }
+
+    /// Whether the caller was called from within a run's answers.
+    pub(crate) fn is_working_here(&self) -> bool {
+        self.lock().working == Some(thread::current().id())
+    }
+
+    /// Closes the session, after a run in progress.
+    pub(crate) fn end_worker(&self) {
+        *self.worker.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+}
+
+// === impl State ===
+
+impl State {
+    /// Where the next run is done.
+    fn place(&self) -> Place {
+        if self.inline { self.pace.place() } else { Place::Thread }
+    }
+
+    /// A run outside the thread begins; answers whether the thread has to be woken to look after it.
+    fn begin_short(&mut self, now: Instant) -> bool {
+        self.short_run = Some(now);
+        self.short_runs += 1;
+        std::mem::take(&mut self.asleep)
+    }
+
+    fn end_short(&mut self) {
+        (self.short_run, self.overran) = (None, false);
+    }
+
+    /// Whether something waits that is the thread's to run.
+    fn is_for_thread(&self, now: Instant) -> bool {
+        !self.gathering && self.short_run.is_none() && self.queue.next(now) == Next::Take
+    }
+}
+
+// === impl Entry ===
+
+impl Entry {
+    pub(crate) fn answer(self, outcome: Outcome) {
+        // Nobody listens any more when the caller gave up.
+        let _ = self.reply.send(Reply::Done(outcome));
+    }
+
+    /// Gives the job back to be submitted again.
+    pub(crate) fn send_back(self) {
+        let _ = self.reply.send(Reply::Again(self.job));
+    }
+}
+
+impl Queued for Entry {
+    fn deadline(&self) -> Instant {
+        self.deadline
+    }
+
+    fn is_cancelled(&self) -> bool {
+        self.reply.is_closed()
+    }
+
+    fn load(&self) -> Option<Load> {
+        self.load
+    }
+
+    fn joins(&self, other: &Self) -> bool {
+        batch::joins(&self.job, &other.job)
+    }
+}
+
+#[cfg(test)]
+mod tests;

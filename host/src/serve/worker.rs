@@ -1,0 +1,144 @@
+//! One thread that serves the connections dealt out to it, from their first byte to their last.
+//!
+//! `server.rs` starts as many as there are cores. Each has an asynchronous runtime of its own, and a connection stays
+//! where it is: a request's sandbox, its memory and its answer never change cores, and no thread is woken for it. With a
+//! runtime that moves tasks between threads, half of a small request's time went into just that. A guest that spins
+//! gives way every millisecond, so it slows its neighbours down and stops none of them.
+
+use std::io;
+use std::net::TcpStream;
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::server::graceful::{GracefulConnection, GracefulShutdown};
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::sync::{OwnedSemaphorePermit, oneshot};
+
+use crate::serve::handler::Service;
+
+/// How long a client may take for a request's head; a connection that sends nothing is closed after it.
+const HEAD_PATIENCE: Duration = Duration::from_secs(30);
+
+/// A connection, and its permit until it ends.
+pub(crate) struct Admitted {
+    stream: TcpStream,
+    permit: OwnedSemaphorePermit,
+}
+
+/// A worker's thread, as the server sees it.
+pub(crate) struct Worker {
+    /// Bounded by the permits that the connections bring along. Its end is the signal to stop.
+    connections: UnboundedSender<Admitted>,
+    load: Arc<AtomicUsize>,
+    ended: oneshot::Receiver<()>,
+}
+
+/// Counts a connection of a worker while it lives.
+struct Counted(Arc<AtomicUsize>);
+
+// === impl Admitted ===
+
+impl Admitted {
+    pub(crate) fn new(stream: TcpStream, permit: OwnedSemaphorePermit) -> Self {
+        Self { stream, permit }
+    }
+}
+
+// === impl Worker ===
+
+impl Worker {
+    /// Starts the thread `worker-<number>`.
+    ///
+    /// # Errors
+    ///
+    /// When the operating system has no thread to give.
+    pub(crate) fn start(number: usize, service: Arc<Service>) -> io::Result<Self> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let (connections, dealt) = unbounded_channel();
+        let (ending, ended) = oneshot::channel();
+        let load = Arc::new(AtomicUsize::new(0));
+        let counter = Arc::clone(&load);
+        thread::Builder::new().name(format!("worker-{number}")).spawn(move || {
+            runtime.block_on(serve(dealt, service, counter));
+            // Nobody listens any more where the drain time is over.
+            let _ = ending.send(());
+        })?;
+        Ok(Self { connections, load, ended })
+    }
+
+    /// Connections that it has.
+    pub(crate) fn load(&self) -> usize {
+        self.load.load(Ordering::Relaxed)
+    }
+
+    /// Gives it one more.
+    pub(crate) fn serve(&self, connection: Admitted) {
+        self.load.fetch_add(1, Ordering::Relaxed);
+        if self.connections.send(connection).is_err() {
+            // Only after a panic outside any request.
+            tracing::error!("a worker's thread has ended");
+        }
+    }
+
+    /// Tells it to end; the future ends when all that was under way is answered.
+    pub(crate) fn stop(self) -> impl Future<Output = ()> {
+        drop(self.connections);
+        async move {
+            // Ended either way.
+            let _ = self.ended.await;
+        }
+    }
+}
+
+/// A worker's whole life.
+async fn serve(mut dealt: UnboundedReceiver<Admitted>, service: Arc<Service>, load: Arc<AtomicUsize>) {
+    let graceful = GracefulShutdown::new();
+    while let Some(Admitted { stream, permit }) = dealt.recv().await {
+        let counted = Counted(Arc::clone(&load));
+        let connection = match connection(stream, Arc::clone(&service)) {
+            Ok(connection) => graceful.watch(connection),
+            Err(error) => {
+                tracing::debug!(%error, "a connection ended before it began");
+                continue;
+            }
+        };
+        tokio::spawn(async move {
+            if let Err(error) = pin!(connection).await {
+                tracing::debug!(%error, "a connection ended early");
+            }
+            drop((permit, counted));
+        });
+    }
+    graceful.shutdown().await;
+}
+
+fn connection(
+    stream: TcpStream,
+    service: Arc<Service>,
+) -> io::Result<impl GracefulConnection<Error = hyper::Error, Output = Result<(), hyper::Error>>> {
+    // An answer is one write: waiting for more to send with it would add up to 40 ms.
+    stream.set_nodelay(true)?;
+    let stream = tokio::net::TcpStream::from_std(stream)?;
+    let answer = service_fn(move |request| {
+        let service = Arc::clone(&service);
+        async move { service.answer(request).await }
+    });
+    Ok(http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_PATIENCE)
+        .serve_connection(TokioIo::new(stream), answer))
+}
+
+// === impl Counted ===
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
