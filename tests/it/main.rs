@@ -10,6 +10,7 @@ mod batching;
 mod command_line;
 mod dependencies;
 mod hostile;
+mod minilm;
 mod native;
 mod overload;
 mod python;

@@ -36,7 +36,8 @@ fn rebuild(mlhost: &Path, models: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn build(mlhost: &Path, guest: &Path, component: &Path) -> anyhow::Result<()> {
+/// One guest's folder to its component.
+pub(crate) fn build(mlhost: &Path, guest: &Path, component: &Path) -> anyhow::Result<()> {
     let guests = target().join("guests");
     run(Command::new(mlhost).arg("build").arg(guest).arg("-o").arg(component).env("CARGO_TARGET_DIR", guests))
 }

@@ -1,10 +1,11 @@
-//! The project's own automation: `cargo xtask demo`, `test`, `guests`.
+//! The project's own automation: `cargo xtask demo`, `test`, `guests`, `models`.
 //!
 //! Called by people and by `.ci/run`. Installs nothing system-wide: what it fetches lands under the target directory or
 //! in the cache folder. Knows nothing of mlhost's inside; it runs the same commands that a person would.
 
 mod demo;
 mod guests;
+mod models;
 mod process;
 mod test;
 
@@ -15,8 +16,10 @@ Usage: cargo xtask <COMMAND>
 
 Commands:
   demo [--port N]      fetch ONNX Runtime, build, serve the iris sample, print a request to try
-  test [--only STEP]   everything that CI runs; steps: fmt, clippy, doc, test, demo, guests, rebuild, python, deny
+  test [--only STEP]   everything that CI runs; steps: fmt, clippy, doc, test, demo, guests, rebuild, python,
+                       minilm, deny
   guests               rebuild every component under models/ from its source
+  models               fetch the graphs that are too large to be committed, print the folder of each bundle
 ";
 
 fn main() -> ExitCode {
@@ -28,6 +31,7 @@ fn main() -> ExitCode {
         ["test"] => test::run(None),
         ["test", "--only", step] => test::run(Some(step)),
         ["guests"] => guests::rebuild_in_place(),
+        ["models"] => models::fetch(),
         _ => return usage(),
     };
     match outcome {
