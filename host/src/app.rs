@@ -1,12 +1,12 @@
 //! The model behind the server: one guest, or one graph served as it is.
 //!
-//! Made by `cli::serve` before anything listens; `serve::handler` calls [`App::predict`] with a decoded call, whatever
-//! dialect it came in. Knows no HTTP.
+//! Made by `cli::serve` before anything listens, and by `cli::inspect`; `serve::handler` calls [`App::predict`] with a
+//! decoded call, whatever dialect it came in. Knows no HTTP.
 
 use std::time::{Duration, Instant};
 
-use mlhost_nn::{Graph, Graphs, NnError};
-use mlhost_sandbox::{Engine, Guest, GuestSource, SandboxError, Start};
+use mlhost_nn::NnError;
+use mlhost_sandbox::{CodeSource, Engine, Guest, SandboxError, Start};
 use mlhost_wire::dialect::Interface;
 use mlhost_wire::values::{Call, Reply};
 
@@ -55,29 +55,21 @@ pub enum PredictError {
 // === impl App ===
 
 impl App {
-    /// Opens the graphs, compiles the component and runs its `load-context` once.
+    /// Opens the graphs, compiles the component and runs its `load-context` once, as far as the code cache leaves that to
+    /// be done.
     ///
     /// # Errors
     ///
     /// [`LoadError`] says which part does not load and why.
-    pub async fn load(source: ModelSource, engine: &Engine, patience: Duration) -> Result<Self, LoadError> {
-        let graphs = source
-            .graphs
-            .iter()
-            .map(|graph| Graph::load(&graph.name, &graph.path, &graph.options))
-            .collect::<Result<Vec<_>, _>>()?;
-        let graphs = Graphs::new(graphs);
-        let predictor = match &source.component {
+    pub async fn load(
+        mut source: ModelSource,
+        engine: &Engine,
+        patience: Duration,
+    ) -> Result<Self, LoadError> {
+        let graphs = source.open_graphs()?;
+        let predictor = match source.component.take() {
             Some(component) => {
-                let guest = GuestSource {
-                    name: &source.name,
-                    component,
-                    graphs,
-                    artifacts: source.artifacts,
-                    model_config: source.model_config,
-                    grants: source.grants,
-                    limits: source.limits,
-                };
+                let guest = source.guest(&component, graphs);
                 Predictor::Sandboxed(Box::new(Guest::load(engine, guest, patience).await?))
             }
             None => Predictor::Native(Passthrough::new(&graphs)?),
@@ -96,6 +88,15 @@ impl App {
     pub fn start(&self) -> Option<&Start> {
         match &self.predictor {
             Predictor::Sandboxed(guest) => Some(guest.start()),
+            Predictor::Native(_) => None,
+        }
+    }
+
+    /// Where the code came from that requests run in a sandbox; `None` without one.
+    #[must_use]
+    pub fn code(&self) -> Option<CodeSource> {
+        match &self.predictor {
+            Predictor::Sandboxed(guest) => Some(guest.code()),
             Predictor::Native(_) => None,
         }
     }

@@ -9,9 +9,11 @@ use clap::Parser as _;
 
 mod args;
 mod build;
+mod compile;
 mod fetch_runtime;
 mod inspect;
 mod log;
+mod model;
 mod serve;
 
 use args::{Args, Command};
@@ -31,6 +33,7 @@ pub fn main() -> ExitCode {
     let outcome = match args.command {
         Command::Serve(args) => serve::run(&args),
         Command::Build(args) => build::run(args),
+        Command::Compile(args) => compile::run(&args),
         Command::Inspect(args) => inspect::run(&args),
         Command::FetchRuntime => fetch_runtime::run(),
     };

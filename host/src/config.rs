@@ -1,6 +1,6 @@
 //! From what was typed and the environment to one immutable configuration.
 //!
-//! Made by `cli::serve` before anything is loaded. The only module that reads the environment, through a function that
+//! Made by the commands of `cli` before anything is loaded. The only module that reads the environment, through a function that
 //! tests replace; every variable that means something stands in [`VARIABLES`]. Flag over environment over bundle over
 //! default. Never reads a model.
 
@@ -26,7 +26,7 @@ pub const VARIABLES: &[(&str, &str)] = &[
     ("MLHOST_LOG", "what to log, in tracing's filter syntax: `info`, `mlhost=debug,guest=trace`"),
     ("MLHOST_LOG_FORMAT", "`plain` or `json`"),
     ("ORT_DYLIB_PATH", "the ONNX Runtime library"),
-    ("MLHOST_CACHE_DIR", "where fetched and built things are kept"),
+    ("MLHOST_CACHE_DIR", "where fetched, built and compiled things are kept"),
     ("XDG_CACHE_HOME", "its parent, where MLHOST_CACHE_DIR is not set"),
     ("HOME", "its grandparent, where neither is set"),
     ("CARGO_TARGET_DIR", "where `mlhost build` has cargo build"),

@@ -43,6 +43,7 @@ fn of_sandbox(error: SandboxError) -> Fault {
         // Found out before the server listens; a request cannot meet them.
         SandboxError::Engine(_)
         | SandboxError::Compile(_)
+        | SandboxError::CodeCache { .. }
         | SandboxError::Import { .. }
         | SandboxError::Export(_)
         | SandboxError::Grant { .. }

@@ -1,14 +1,16 @@
-//! What a component asks for and offers, read from its types: nothing is compiled or run.
+//! What a component asks for and offers, read from its types, and where its calls start once it was loaded.
 //!
-//! Called by `cli::inspect`. What each import gets comes from the sandbox's own allow-list, so that this page and the
+//! Called by `cli::inspect`, which loads it; here nothing is compiled or run. What each import gets comes from the sandbox's own allow-list, so that this page and the
 //! linker cannot disagree.
 
 use std::fmt;
 
-use mlhost_sandbox::{Provision, provision};
+use mlhost_sandbox::{CodeSource, Provision, Start, provision};
 use serde::Serialize;
 use wit_component::DecodedWasm;
 use wit_parser::{Resolve, World, WorldItem, WorldKey};
+
+use crate::app::App;
 
 /// What makes a component servable.
 pub(crate) const PREDICTOR: &str = "mlhost:guest/predictor@0.1.0";
@@ -38,6 +40,21 @@ pub struct Inspection {
     pub imports: Vec<Import>,
     /// What it exports, sorted.
     pub exports: Vec<Export>,
+    /// How it was loaded, where it was.
+    #[serde(flatten)]
+    pub loaded: Option<Loaded>,
+}
+
+/// What loading a component showed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Loaded {
+    /// `snapshot`, or `load_context` where that runs for every call.
+    pub start: &'static str,
+    /// Why it runs for every call.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// `cache` where nothing was compiled, else `compiled`.
+    pub code: &'static str,
 }
 
 /// One imported interface.
@@ -96,7 +113,7 @@ pub fn inspect(bytes: &[u8]) -> Result<Inspection, InspectError> {
         .collect();
     let predicts = exports.iter().any(|export| export.name == PREDICTOR);
     let servable = predicts && imports.iter().all(|import| import.given != Given::NotProvided);
-    Ok(Inspection { bytes: bytes.len(), servable, imports, exports })
+    Ok(Inspection { bytes: bytes.len(), servable, imports, exports, loaded: None })
 }
 
 fn imports(resolve: &Resolve, world: &World) -> Vec<Import> {
@@ -134,6 +151,31 @@ fn items<'a>(
     named
 }
 
+// === impl Loaded ===
+
+impl Loaded {
+    /// `None` for a model without a sandbox.
+    #[must_use]
+    pub fn of(app: &App) -> Option<Self> {
+        let code = app.code().map(CodeSource::name)?;
+        Some(match app.start()? {
+            Start::Snapshot => Self { start: "snapshot", reason: None, code },
+            Start::LoadContext(reason) => Self { start: "load_context", reason: Some(reason.clone()), code },
+        })
+    }
+}
+
+impl fmt::Display for Loaded {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.reason {
+            None => writeln!(f, "start: snapshot of what load-context left behind")?,
+            Some(reason) => writeln!(f, "start: load-context for every call: {reason}")?,
+        }
+        let code = if self.code == CodeSource::Cache.name() { "in the cache" } else { "compiled just now" };
+        writeln!(f, "code: {code}")
+    }
+}
+
 // === impl Inspection ===
 
 impl fmt::Display for Inspection {
@@ -164,6 +206,9 @@ impl fmt::Display for Inspection {
         }
         if !self.exports.iter().any(|export| export.name == PREDICTOR) {
             writeln!(f, "\nto be served it would have to export {PREDICTOR}")?;
+        }
+        if let Some(loaded) = &self.loaded {
+            write!(f, "\n{loaded}")?;
         }
         Ok(())
     }

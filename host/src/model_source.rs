@@ -1,12 +1,12 @@
-//! What a model is made from, whether a bundle or single flags named it. Made by `cli::serve`, consumed by
-//! [`crate::app::App::load`].
+//! What a model is made from, whether a bundle or single flags named it. Made by `cli::model`, consumed by
+//! [`crate::app::App::load`] and `cli::compile`.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use mlhost_bundle::{Bundle, BundleError};
-use mlhost_nn::GraphOptions;
-use mlhost_sandbox::{Limits, WasiGrants};
+use mlhost_nn::{Graph, GraphOptions, Graphs, NnError};
+use mlhost_sandbox::{GuestSource, Limits, WasiGrants};
 use mlhost_wire::dialect::Interface;
 
 use crate::config::{LimitsAllowed, resolve_grants};
@@ -79,5 +79,28 @@ impl ModelSource {
             time: bundle.limits.time,
             concurrency: bundle.limits.concurrency,
         })
+    }
+
+    /// Opens the graphs in ONNX Runtime.
+    ///
+    /// # Errors
+    ///
+    /// [`NnError`] names the graph that does not load.
+    pub fn open_graphs(&self) -> Result<Graphs, NnError> {
+        let open = |graph: &GraphFile| Graph::load(&graph.name, &graph.path, &graph.options);
+        Ok(Graphs::new(self.graphs.iter().map(open).collect::<Result<Vec<_>, _>>()?))
+    }
+
+    /// What the sandbox makes a guest from; takes artifacts and configuration along.
+    pub fn guest<'a>(&'a mut self, component: &'a [u8], graphs: Graphs) -> GuestSource<'a> {
+        GuestSource {
+            name: &self.name,
+            component,
+            graphs,
+            artifacts: std::mem::take(&mut self.artifacts),
+            model_config: std::mem::take(&mut self.model_config),
+            grants: std::mem::take(&mut self.grants),
+            limits: self.limits.clone(),
+        }
     }
 }

@@ -15,7 +15,7 @@ pub use locate::{From, Located, NotFound, Places, locate};
 /// The version that mlhost is tested with and `fetch-runtime` brings.
 pub const VERSION: &str = "1.31.1";
 
-/// Where fetched and built things are kept: `MLHOST_CACHE_DIR`, else the user's cache folder. `None` where the
+/// Where fetched, built and compiled things are kept: `MLHOST_CACHE_DIR`, else the user's cache folder. `None` where the
 /// environment names no place. A relative `XDG_CACHE_HOME` is none: XDG Base Directory Specification 0.8.
 #[must_use]
 pub fn cache_dir(environment: &dyn Fn(&str) -> Option<OsString>) -> Option<PathBuf> {

@@ -25,8 +25,9 @@ const MAY_DEPEND_ON: [(&str, &[&str]); 7] = [
 const FOR_TESTS: [(&str, &str); 1] = [("mlhost", "mlhost-guest")];
 
 /// Libraries that one package alone may know, for tests too.
-const KNOWN_ONLY_TO: [(&str, &str); 8] = [
+const KNOWN_ONLY_TO: [(&str, &str); 9] = [
     ("clap", "mlhost"),
+    ("cranelift-codegen", "mlhost-sandbox"),
     ("http-body-util", "mlhost"),
     ("hyper", "mlhost"),
     ("hyper-util", "mlhost"),

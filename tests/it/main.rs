@@ -7,6 +7,7 @@
 
 mod bad_input;
 mod batching;
+mod code_cache;
 mod command_line;
 mod dependencies;
 mod hostile;

@@ -2,12 +2,14 @@
 //!
 //! All settings that decide what isolation costs stand here, each with its reason; never changed at run time.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use wasmtime::{
     Config, Enabled, InstanceAllocationStrategy, OptLevel, PoolingAllocationConfig, WasmBacktraceDetails,
 };
 
+use crate::code::CodeStore;
 use crate::error::SandboxError;
 use crate::swap::{self, Swap};
 use crate::ticker::Ticker;
@@ -30,6 +32,8 @@ pub struct EngineOptions {
     pub max_memory_bytes: usize,
     /// Whether dirty pages may be found by a scan, where that is safe and the kernel has it.
     pub scan: bool,
+    /// The folder of compiled code, made where it is not there; `None` keeps none.
+    pub code_cache: Option<PathBuf>,
 }
 
 /// How a sandbox's memory is made clean for the next call.
@@ -48,6 +52,8 @@ pub struct Engine {
     pub(crate) wasmtime: wasmtime::Engine,
     pub(crate) ticker: Arc<Ticker>,
     pub(crate) max_memory_bytes: usize,
+    /// `None` where code is not kept, by choice or because the folder cannot be used.
+    pub(crate) code: Option<Arc<CodeStore>>,
     cleaning: Cleaning,
 }
 
@@ -55,14 +61,15 @@ pub struct Engine {
 
 impl Default for EngineOptions {
     fn default() -> Self {
-        Self { instances: 256, max_memory_bytes: 512 << 20, scan: true }
+        Self { instances: 256, max_memory_bytes: 512 << 20, scan: true, code_cache: None }
     }
 }
 
 // === impl Engine ===
 
 impl Engine {
-    /// Reserves the pool's address space and starts the clock.
+    /// Reserves the pool's address space, starts the clock, and opens the code cache. Without a cache that can be used
+    /// it goes on, and the log says why.
     ///
     /// # Errors
     ///
@@ -71,10 +78,21 @@ impl Engine {
         let cleaning = Cleaning::choose(options.scan);
         let wasmtime = wasmtime::Engine::new(&config(options, cleaning))
             .map_err(|error| SandboxError::Engine(format!("{error:#}")))?;
+        let code = options.code_cache.as_deref().and_then(|folder| {
+            CodeStore::open(folder, &wasmtime)
+                .inspect_err(|error| tracing::warn!("{error}; code is compiled at every start"))
+                .ok()
+        });
         let ticking = wasmtime.clone();
         let ticker = Ticker::start(move || ticking.increment_epoch())
             .map_err(|error| SandboxError::Engine(error.to_string()))?;
-        Ok(Self { wasmtime, ticker: Arc::new(ticker), max_memory_bytes: options.max_memory_bytes, cleaning })
+        Ok(Self {
+            wasmtime,
+            ticker: Arc::new(ticker),
+            max_memory_bytes: options.max_memory_bytes,
+            code: code.map(Arc::new),
+            cleaning,
+        })
     }
 
     /// How sandboxes are made clean, chosen at start.
@@ -109,6 +127,17 @@ impl Cleaning {
 }
 
 fn config(options: &EngineOptions, cleaning: Cleaning) -> Config {
+    let mut config = code_settings();
+    config
+        // Deep recursion must end in the guest's stack, well inside the fibre's.
+        .max_wasm_stack(512 << 10)
+        .async_stack_size(1 << 20)
+        .allocation_strategy(InstanceAllocationStrategy::Pooling(pool(options, cleaning)));
+    config
+}
+
+/// What code is compiled by: the same for this machine and for others, or it could not be run here.
+pub(crate) fn code_settings() -> Config {
     let mut config = Config::new();
     config
         // Guests are interrupted at function entries and loop heads: cheaper than fuel, good to a tick.
@@ -118,11 +147,7 @@ fn config(options: &EngineOptions, cleaning: Cleaning) -> Config {
         .memory_init_cow(true)
         .cranelift_opt_level(OptLevel::Speed)
         // Function, file and line of a trap, for the log.
-        .wasm_backtrace_details(WasmBacktraceDetails::Enable)
-        // Deep recursion must end in the guest's stack, well inside the fibre's.
-        .max_wasm_stack(512 << 10)
-        .async_stack_size(1 << 20)
-        .allocation_strategy(InstanceAllocationStrategy::Pooling(pool(options, cleaning)));
+        .wasm_backtrace_details(WasmBacktraceDetails::Enable);
     config
 }
 

@@ -1,5 +1,7 @@
 //! What can go wrong in a sandbox. `host/src/fault.rs` maps each variant to what the client sees.
 
+use std::path::PathBuf;
+
 use mlhost_nn::NnError;
 use mlhost_wire::values::Inconsistent;
 
@@ -25,6 +27,14 @@ pub enum SandboxError {
     /// The file is not a component that compiles.
     #[error("cannot compile the component: {0}\nhint: `mlhost inspect` says what kind of file it is")]
     Compile(String),
+    /// The folder of compiled code is not safe to use, or cannot be made.
+    #[error("the code cache `{}` cannot be used: {reason}", folder.display())]
+    CodeCache {
+        /// The folder.
+        folder: PathBuf,
+        /// Why not.
+        reason: String,
+    },
     /// The component asks for something that mlhost does not give.
     #[error(
         "the component imports `{import}`, which mlhost does not provide\n\

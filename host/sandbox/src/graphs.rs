@@ -15,10 +15,12 @@ use crate::state::GuestState;
 
 impl Host for GuestState {
     fn names(&mut self) -> wasmtime::Result<Vec<String>> {
+        self.reached_graph = true;
         Ok(self.resources.graphs.names().map(str::to_owned).collect())
     }
 
     fn describe(&mut self, graph: String) -> wasmtime::Result<Result<GraphInfo, Error>> {
+        self.reached_graph = true;
         Ok(match self.resources.graphs.get(&graph) {
             Ok(graph) => Ok(GraphInfo {
                 inputs: graph.info().inputs.iter().map(port).collect(),
@@ -51,6 +53,7 @@ impl GuestState {
         inputs: Vec<WireTensor>,
         outputs: Vec<String>,
     ) -> Result<Vec<WireTensor>, NnError> {
+        self.reached_graph = true;
         let graph = self.resources.graphs.get(graph)?;
         graph.compute(ComputeRequest { inputs, outputs, deadline: self.deadline }).await
     }
@@ -105,5 +108,45 @@ fn port(port: &NnPort) -> Port {
         name: port.name.clone(),
         element_type: convert::element_type(port.element_type),
         shape: port.shape.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use mlhost_nn::Graphs;
+
+    use super::*;
+    use crate::bindings::wasi::nn::graph::Host as _;
+    use crate::limits::Limits;
+    use crate::resources::GuestResources;
+
+    fn state() -> GuestState {
+        let resources = GuestResources {
+            name: "test".into(),
+            graphs: Graphs::new(Vec::new()),
+            artifacts: std::iter::once(("a".to_owned(), Vec::new()))
+                .collect::<std::collections::BTreeMap<_, _>>()
+                .into(),
+        };
+        GuestState::new(&Limits::default(), resources, Instant::now())
+    }
+
+    #[tokio::test]
+    async fn asking_a_graph_is_remembered() {
+        let mut asked = [state(), state(), state(), state()];
+        let [names, describe, compute, by_name] = &mut asked;
+        names.names().unwrap();
+        // That there is no such graph is an answer, too.
+        assert!(describe.describe("g".to_owned()).unwrap().is_err());
+        assert!(compute.compute("g".to_owned(), Vec::new(), Vec::new()).await.unwrap().is_err());
+        assert!(by_name.load_by_name("g".to_owned()).unwrap().is_err());
+        assert!(asked.iter().all(|state| state.reached_graph));
+
+        let mut other = state();
+        artifacts::Host::read(&mut other, "a".to_owned()).unwrap().unwrap();
+        other.journal.write(crate::bindings::mlhost::guest::log::Level::Info, "a line");
+        assert!(!other.reached_graph);
     }
 }

@@ -1,7 +1,7 @@
 //! A guest: one compiled component, and one fresh instance of it for every call.
 //!
-//! Loaded by host's `serve` before it listens; called by `App::predict`. No code is compiled and no file is read inside
-//! a call. A call's instance is dropped with the call, whatever happened in it.
+//! Loaded by host's `serve` before it listens, with code that `code.rs` has or compiles; called by `App::predict`. No code
+//! is compiled and no file is read inside a call. A call's instance is dropped with the call, whatever happened in it.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -14,13 +14,14 @@ use wasmtime::{Store, UpdateDeadline};
 
 use crate::bindings::exports::mlhost::guest::predictor::{self as contract, Context, Failure};
 use crate::bindings::{Model, ModelPre};
+use crate::code::{self, Code, CodeSource, Origin};
 use crate::convert::{self, Lent};
 use crate::engine::Engine;
 use crate::error::SandboxError;
 use crate::limits::Limits;
 use crate::linker;
 use crate::resources::GuestResources;
-use crate::snapshot;
+use crate::snapshot::{self, Snapshot};
 use crate::state::GuestState;
 use crate::trap::classify;
 use crate::wasi::{WasiGrants, WasiState};
@@ -62,6 +63,7 @@ pub struct Guest {
     /// `None` for a component that imports no WASI.
     wasi: Option<WasiGrants>,
     start: Start,
+    code: CodeSource,
 }
 
 /// Where each call's instance begins.
@@ -73,10 +75,21 @@ pub enum Start {
     LoadContext(String),
 }
 
+// === impl GuestSource ===
+
+impl GuestSource<'_> {
+    /// What one call gets in `engine`.
+    pub(crate) fn limits_in(&self, engine: &Engine) -> Limits {
+        let memory_bytes = self.limits.memory_bytes.min(engine.max_memory_bytes);
+        Limits { memory_bytes, ..self.limits.clone() }
+    }
+}
+
 // === impl Guest ===
 
 impl Guest {
-    /// Compiles and links a component, and tries it: its `load-context` must succeed once before it is served.
+    /// Compiles and links a component, and tries it: its `load-context` must succeed once before it is served. Where the
+    /// code cache has what it left behind at an earlier start, that is loaded and nothing is compiled or run again.
     ///
     /// # Errors
     ///
@@ -87,40 +100,59 @@ impl Guest {
         source: GuestSource<'_>,
         patience: Duration,
     ) -> Result<Self, SandboxError> {
-        let (model, uses_wasi) = prepare(engine, source.component)?;
-        let predict = predict_of(&model)?;
-        let mut limits = source.limits;
-        limits.memory_bytes = limits.memory_bytes.min(engine.max_memory_bytes);
-        let mut guest = Self {
+        let begun = Instant::now();
+        let (name, component) = (source.name, source.component);
+        let origin = engine.code.is_some().then(|| Origin::new(&source, &source.limits_in(engine)));
+        let kept = origin.as_ref().and_then(|origin| code::of_origin(engine, origin));
+        let mut guest = Self::begin(engine, source, kept)?;
+        if guest.start != Start::Snapshot {
+            guest.start = match guest.snapshotted(component, origin.as_ref(), patience).await {
+                Ok(()) => Start::Snapshot,
+                Err(reason) => {
+                    tracing::info!(guest = name, reason, "load-context runs for every call");
+                    Start::LoadContext(reason)
+                }
+            };
+        }
+        let microseconds = u64::try_from(begun.elapsed().as_micros()).unwrap_or(u64::MAX);
+        tracing::info!(guest = name, source = guest.code.name(), microseconds, "code loaded");
+        guest.attempt(patience).await?;
+        Ok(guest)
+    }
+
+    /// A guest that begins at `snapshot`, or at its component's own beginning.
+    pub(crate) fn begin(
+        engine: &Engine,
+        source: GuestSource<'_>,
+        snapshot: Option<Component>,
+    ) -> Result<Self, SandboxError> {
+        let (code, start) = match snapshot {
+            Some(component) => (Code { component, source: CodeSource::Cache }, Start::Snapshot),
+            None => (code::of_component(engine, source.component)?, Start::LoadContext(String::new())),
+        };
+        let (model, uses_wasi) = prepare(&code.component)?;
+        Ok(Self {
             engine: engine.clone(),
+            predict: predict_of(&model)?,
             model,
-            predict,
+            limits: source.limits_in(engine),
             resources: GuestResources {
                 name: source.name.into(),
                 graphs: source.graphs,
                 artifacts: Arc::new(source.artifacts),
             },
             model_config: source.model_config,
-            limits,
             wasi: uses_wasi.then_some(source.grants),
-            start: Start::LoadContext(String::new()),
-        };
-        guest.start = match guest.snapshotted(source.component, patience).await {
-            Ok(model) => {
-                guest.predict = predict_of(&model)?;
-                guest.model = model;
-                Start::Snapshot
-            }
-            Err(reason) => {
-                tracing::info!(guest = source.name, reason, "load-context runs for every call");
-                Start::LoadContext(reason)
-            }
-        };
-        guest
-            .within(Instant::now() + patience, async |store| guest.try_out(store).await)
+            start,
+            code: code.source,
+        })
+    }
+
+    /// Makes an instance as a call would, once.
+    pub(crate) async fn attempt(&self, patience: Duration) -> Result<(), SandboxError> {
+        self.within(Instant::now() + patience, async |store| self.try_out(store).await)
             .await
-            .map_err(|error| SandboxError::LoadContext(Box::new(error)))?;
-        Ok(guest)
+            .map_err(|error| SandboxError::LoadContext(Box::new(error)))
     }
 
     /// Where each call's instance begins.
@@ -129,18 +161,39 @@ impl Guest {
         &self.start
     }
 
-    pub(crate) fn wasmtime(&self) -> &wasmtime::Engine {
-        &self.engine.wasmtime
+    /// Where its code came from when it was loaded.
+    #[must_use]
+    pub fn code(&self) -> CodeSource {
+        self.code
     }
 
-    async fn snapshotted(
-        &self,
-        component: &[u8],
-        patience: Duration,
-    ) -> Result<ModelPre<GuestState>, String> {
+    pub(crate) fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
+    pub(crate) async fn snapshot(&self, component: &[u8], patience: Duration) -> Result<Snapshot, String> {
         let _running = self.engine.ticker.running();
-        let snapshot = snapshot::take(self, component, patience).await?;
-        prepare(&self.engine, &snapshot).map(|(model, _)| model).map_err(|error| error.to_string())
+        snapshot::take(self, component, patience).await
+    }
+
+    /// Runs `load-context` once, and lets every call begin at what it leaves behind.
+    async fn snapshotted(
+        &mut self,
+        component: &[u8],
+        origin: Option<&Origin>,
+        patience: Duration,
+    ) -> Result<(), String> {
+        let snapshot = self.snapshot(component, patience).await?;
+        let origin = origin.filter(|_| snapshot.varies.is_none());
+        let code = code::of_snapshot(&self.engine, &snapshot.component, origin);
+        let prepared = code.and_then(|code| {
+            let (model, _) = prepare(&code.component)?;
+            Ok((predict_of(&model)?, model, code.source))
+        });
+        let (predict, model, source) = prepared.map_err(|error| error.to_string())?;
+        (self.predict, self.model) = (predict, model);
+        self.code = self.code.and(snapshot.source).and(source);
+        Ok(())
     }
 
     /// Runs the guest on one call, in an instance of its own.
@@ -230,13 +283,11 @@ impl Guest {
     }
 }
 
-/// Compiles and links a component; answers whether it imports WASI, too.
-fn prepare(engine: &Engine, component: &[u8]) -> Result<(ModelPre<GuestState>, bool), SandboxError> {
-    let component = Component::new(&engine.wasmtime, component)
-        .map_err(|error| SandboxError::Compile(format!("{error:#}")))?;
-    let (linker, uses_wasi) = linker::link(&component)?;
+/// Links a component; answers whether it imports WASI, too.
+fn prepare(component: &Component) -> Result<(ModelPre<GuestState>, bool), SandboxError> {
+    let (linker, uses_wasi) = linker::link(component)?;
     let instance = linker
-        .instantiate_pre(&component)
+        .instantiate_pre(component)
         .map_err(|error| SandboxError::Import { import: format!("{error:#}") })?;
     let model = ModelPre::new(instance).map_err(|error| SandboxError::Export(format!("{error:#}")))?;
     Ok((model, uses_wasi))

@@ -6,6 +6,8 @@
 //! knows wasmtime; it knows neither HTTP nor ONNX Runtime.
 
 mod bindings;
+mod code;
+mod code_cache;
 mod convert;
 mod engine;
 mod error;
@@ -14,18 +16,23 @@ mod guest;
 mod journal;
 mod limits;
 mod linker;
+mod precompile;
 mod resources;
 mod snapshot;
 mod state;
 mod swap;
+mod target;
 mod ticker;
 mod trap;
 mod wasi;
 mod wasi_nn;
 
+pub use code::CodeSource;
 pub use engine::{Cleaning, Engine, EngineOptions};
 pub use error::{Budget, SandboxError};
 pub use guest::{Guest, GuestSource, Start};
 pub use limits::Limits;
 pub use linker::{Provision, provision};
+pub use precompile::{Precompile, Precompiled, PrecompiledEntry, precompile};
+pub use target::Target;
 pub use wasi::WasiGrants;

@@ -1,26 +1,37 @@
 //! What `load-context` leaves behind, written back into the component: every call starts from it, and none runs it again.
 //!
-//! `guest.rs` calls [`take`] once, when a guest is loaded. wasmtime's wizer makes the component's memories and globals
-//! readable, its `load-context` runs in a sandbox like any other, and what is there afterwards becomes the component's
-//! initial state. What the host holds for a guest cannot be written back, so a guest that keeps a handle over
-//! `load-context` is not snapshotted. Whatever fails here costs time at start and nothing else: the guest is then served
-//! by running `load-context` for every call.
+//! `guest.rs` calls [`take`] once, when a guest is loaded without one in the code cache, and `precompile.rs` for another
+//! machine. wasmtime's wizer makes the component's memories and globals readable, its `load-context` runs in a sandbox
+//! like any other, and what is there afterwards becomes the component's initial state. What the host holds for a guest
+//! cannot be written back, so a guest that keeps a handle over `load-context` is not snapshotted. Whatever fails here costs
+//! time at start and nothing else: the guest is then served by running `load-context` for every call.
 
 use std::panic::AssertUnwindSafe;
 use std::time::{Duration, Instant};
 
 use futures_util::FutureExt as _;
 use wasmtime::Store;
-use wasmtime::component::{Component, ComponentNamedList, Instance, Lift, WasmList};
+use wasmtime::component::{ComponentNamedList, Instance, Lift, WasmList};
 use wasmtime_wizer::{ComponentInstanceState, Wizer};
 
 use crate::bindings::Model;
+use crate::code::{self, CodeSource};
 use crate::guest::Guest;
 use crate::linker;
 use crate::state::GuestState;
 
 /// More than any guest's memories, which the limiter bounds: reading them back is the host's own doing.
 const FUEL: usize = usize::MAX;
+
+/// A component with its state after `load-context`.
+pub(crate) struct Snapshot {
+    /// The component, as wasm bytes.
+    pub(crate) component: Vec<u8>,
+    /// Where the code came from that it was taken with.
+    pub(crate) source: CodeSource,
+    /// Why another run from the same component and artifacts may leave something else behind; `None` where none can.
+    pub(crate) varies: Option<&'static str>,
+}
 
 /// The instance that is read, and why that failed if it did: wizer's own traits have no room for errors.
 struct Reader<'s> {
@@ -34,7 +45,7 @@ struct Reader<'s> {
 /// # Errors
 ///
 /// Why it cannot be had, for the log.
-pub(crate) async fn take(guest: &Guest, component: &[u8], patience: Duration) -> Result<Vec<u8>, String> {
+pub(crate) async fn take(guest: &Guest, component: &[u8], patience: Duration) -> Result<Snapshot, String> {
     // wizer asserts what a hostile component may break.
     let taking = AssertUnwindSafe(attempt(guest, component, patience)).catch_unwind();
     match tokio::time::timeout(patience, taking).await {
@@ -44,14 +55,29 @@ pub(crate) async fn take(guest: &Guest, component: &[u8], patience: Duration) ->
     }
 }
 
-async fn attempt(guest: &Guest, component: &[u8], patience: Duration) -> Result<Vec<u8>, String> {
+/// The component with functions that read its state: what `load-context` is run in.
+///
+/// # Errors
+///
+/// wizer's words.
+pub(crate) fn readable(component: &[u8]) -> Result<Vec<u8>, String> {
+    let instrumenting = || Wizer::new().keep_init_func(true).instrument_component(component);
+    // wizer asserts what a hostile component may break.
+    match std::panic::catch_unwind(AssertUnwindSafe(instrumenting)) {
+        Ok(Ok((_, readable))) => Ok(readable),
+        Ok(Err(error)) => Err(format!("{error:#}")),
+        Err(_) => Err("wizer panicked; its message is above".to_owned()),
+    }
+}
+
+async fn attempt(guest: &Guest, component: &[u8], patience: Duration) -> Result<Snapshot, String> {
     let text = |error: wasmtime::Error| format!("{error:#}");
     let mut wizer = Wizer::new();
     wizer.keep_init_func(true);
     let (context, readable) = wizer.instrument_component(component).map_err(text)?;
-    let readable = Component::new(guest.wasmtime(), readable).map_err(text)?;
-    let (linker, _) = linker::link(&readable).map_err(|error| error.to_string())?;
-    let ready = linker.instantiate_pre(&readable).map_err(text)?;
+    let readable = code::of_component(guest.engine(), &readable).map_err(|error| error.to_string())?;
+    let (linker, uses_wasi) = linker::link(&readable.component).map_err(|error| error.to_string())?;
+    let ready = linker.instantiate_pre(&readable.component).map_err(text)?;
     let mut store = guest.store(Instant::now() + patience).map_err(|error| error.to_string())?;
     let instance = ready.instantiate_async(&mut store).await.map_err(text)?;
     let model = Model::new(&mut store, &instance).map_err(text)?;
@@ -61,11 +87,16 @@ async fn attempt(guest: &Guest, component: &[u8], patience: Duration) -> Result<
             "it keeps a graph, a tensor or a stream open, which only a call of its own can hold".to_owned()
         );
     }
+    let varies = match (uses_wasi, store.data().reached_graph) {
+        (true, _) => Some("it imports WASI, whose clocks and random numbers differ from run to run"),
+        (false, true) => Some("its load-context asks a graph"),
+        (false, false) => None,
+    };
     store.set_hostcall_fuel(FUEL);
     let mut reader = Reader { store: &mut store, instance, failure: None };
-    let snapshot = wizer.snapshot_component(&context, &mut reader).await.map_err(text)?;
+    let component = wizer.snapshot_component(&context, &mut reader).await.map_err(text)?;
     match reader.failure {
-        None => Ok(snapshot),
+        None => Ok(Snapshot { component, source: readable.source, varies }),
         Some(failure) => Err(failure),
     }
 }

@@ -25,6 +25,8 @@ pub(crate) struct GuestState {
     pub(crate) deadline: Instant,
     /// Present where the component imports WASI.
     pub(crate) wasi: Option<Box<WasiState>>,
+    /// Whether the guest has asked anything of a graph: what it knows then is not the component's and artifacts' alone.
+    pub(crate) reached_graph: bool,
     data_left: usize,
 }
 
@@ -42,6 +44,7 @@ impl GuestState {
             table: ResourceTable::new(),
             deadline,
             wasi: None,
+            reached_graph: false,
             data_left: limits.data_bytes,
         }
     }

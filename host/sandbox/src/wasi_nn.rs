@@ -155,6 +155,7 @@ impl graph::Host for GuestState {
     }
 
     fn load_by_name(&mut self, name: String) -> Fallible<Resource<HeldGraph>> {
+        self.reached_graph = true;
         Ok(match self.resources.graphs.get(&name) {
             Ok(_) => Ok(self.hold_graph(name)?),
             Err(error) => Err(self.nn_error(error)?),

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use clap::{Parser, Subcommand, ValueEnum};
 use mlhost_bundle::Grant;
+use mlhost_sandbox::Target;
 
 use crate::config;
 
@@ -24,33 +25,21 @@ pub(super) enum Command {
     Serve(Box<ServeArgs>),
     /// Compile a guest to a component
     Build(BuildArgs),
-    /// Say what a component imports, exports and would be granted
-    Inspect(InspectArgs),
+    /// Compile a model's component to machine code in advance, for an image that starts without compiling
+    Compile(Box<CompileArgs>),
+    /// Say what a component imports, exports and would be granted, and where its calls start
+    Inspect(Box<InspectArgs>),
     /// Fetch the ONNX Runtime library into the cache, by pip
     FetchRuntime,
 }
 
-/// A bundle by `-m`, or its parts by `--component` and `--model`.
 #[derive(Debug, clap::Args)]
 pub(super) struct ServeArgs {
-    /// Model directory, with an MLmodel file in it
-    #[arg(short = 'm', long = "model-uri", value_name = "DIR", conflicts_with_all = ["component", "model"], required_unless_present_any = ["component", "model"])]
-    pub(super) model_uri: Option<PathBuf>,
-    /// Component with your own code; without it the graph is served as it is
-    #[arg(long, value_name = "FILE")]
-    pub(super) component: Option<PathBuf>,
-    /// ONNX graph, under its file's stem or the name given; can be repeated
-    #[arg(long, value_name = "[NAME=]FILE", value_parser = parse_named_path)]
-    pub(super) model: Vec<NamedPath>,
-    /// File that the component may read as an artifact; can be repeated
-    #[arg(long, value_name = "[NAME=]FILE", value_parser = parse_named_path, conflicts_with = "model_uri")]
-    pub(super) artifact: Vec<NamedPath>,
+    #[command(flatten)]
+    pub(super) source: SourceArgs,
     /// Media type that the component takes as it comes, such as `image/*`; can be repeated
     #[arg(long, value_name = "TYPE", conflicts_with = "model_uri")]
     pub(super) accept: Vec<String>,
-    /// Grant that the bundle asks for, such as `env:TZ`; can be repeated
-    #[arg(long, value_name = "GRANT", value_parser = config::parse_grant)]
-    pub(super) allow: Vec<Grant>,
 
     /// Address to listen on [default: 127.0.0.1]
     #[arg(short = 'h', long, value_parser = config::parse_host)]
@@ -73,12 +62,6 @@ pub(super) struct ServeArgs {
     /// Connections at one time; more wait to be accepted [default: 1024]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     pub(super) max_connections: Option<u32>,
-    /// Most memory of one request's sandbox [default: 64MiB, or what the bundle asks for up to 512MiB]
-    #[arg(long, value_name = "SIZE", value_parser = config::parse_bytes)]
-    pub(super) max_memory: Option<u64>,
-    /// Most bytes that a sandbox may hand to the host at one time [default: 32MiB, or what the bundle asks for]
-    #[arg(long, value_name = "SIZE", value_parser = config::parse_bytes)]
-    pub(super) max_data: Option<u64>,
 
     /// Most rows that calls are joined to for one run of a graph, 1 joins nothing [default: 128]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
@@ -93,9 +76,9 @@ pub(super) struct ServeArgs {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     pub(super) max_queue: Option<u32>,
 
-    /// ONNX Runtime library [default: ORT_DYLIB_PATH, beside this binary, or the cache]
-    #[arg(long, value_name = "FILE")]
-    pub(super) onnxruntime: Option<PathBuf>,
+    /// Keep no compiled code on disk, and use none
+    #[arg(long)]
+    pub(super) no_code_cache: bool,
     /// Never find a sandbox's dirty pages by a scan, even where no page can be swapped out
     #[arg(long)]
     pub(super) no_pagemap_scan: bool,
@@ -105,6 +88,42 @@ pub(super) struct ServeArgs {
     /// Print help
     #[arg(long, action = clap::ArgAction::Help)]
     pub(super) help: Option<bool>,
+}
+
+/// A bundle by `-m`, or its parts by `--component` and `--model`; and what it may use.
+#[derive(Debug, Default, clap::Args)]
+pub(super) struct SourceArgs {
+    /// Model directory, with an MLmodel file in it
+    #[arg(short = 'm', long = "model-uri", value_name = "DIR", conflicts_with_all = ["component", "model", "artifact"], required_unless_present_any = ["component", "model"])]
+    pub(super) model_uri: Option<PathBuf>,
+    /// Component with your own code; without it the graph is served as it is
+    #[arg(long, value_name = "FILE")]
+    pub(super) component: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) parts: PartArgs,
+}
+
+/// What a model consists of besides its component, and what it may use.
+#[derive(Debug, Default, clap::Args)]
+pub(super) struct PartArgs {
+    /// ONNX graph, under its file's stem or the name given; can be repeated
+    #[arg(long, value_name = "[NAME=]FILE", value_parser = parse_named_path)]
+    pub(super) model: Vec<NamedPath>,
+    /// File that the component may read as an artifact; can be repeated
+    #[arg(long, value_name = "[NAME=]FILE", value_parser = parse_named_path)]
+    pub(super) artifact: Vec<NamedPath>,
+    /// Grant that the bundle asks for, such as `env:TZ`; can be repeated
+    #[arg(long, value_name = "GRANT", value_parser = config::parse_grant)]
+    pub(super) allow: Vec<Grant>,
+    /// Most memory of one request's sandbox [default: 64MiB, or what the bundle asks for up to 512MiB]
+    #[arg(long, value_name = "SIZE", value_parser = config::parse_bytes)]
+    pub(super) max_memory: Option<u64>,
+    /// Most bytes that a sandbox may hand to the host at one time [default: 32MiB, or what the bundle asks for]
+    #[arg(long, value_name = "SIZE", value_parser = config::parse_bytes)]
+    pub(super) max_data: Option<u64>,
+    /// ONNX Runtime library [default: ORT_DYLIB_PATH, beside this binary, or the cache]
+    #[arg(long, value_name = "FILE")]
+    pub(super) onnxruntime: Option<PathBuf>,
 }
 
 #[derive(Debug, clap::Args)]
@@ -120,9 +139,33 @@ pub(super) struct BuildArgs {
 }
 
 #[derive(Debug, clap::Args)]
+pub(super) struct CompileArgs {
+    /// Architecture of the machines that are to run it
+    #[arg(long, value_parser = parse_target, value_name = "x86_64|aarch64")]
+    pub(super) target: Target,
+    #[command(flatten)]
+    pub(super) source: SourceArgs,
+    /// Where to write: becomes the folder `code` in the image's MLHOST_CACHE_DIR
+    #[arg(short, long, value_name = "FOLDER")]
+    pub(super) output: PathBuf,
+    /// Write JSON
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+#[derive(Debug, clap::Args)]
 pub(super) struct InspectArgs {
-    /// Component to look into
-    pub(super) component: PathBuf,
+    /// Component to look into, or a model directory, which is loaded as `serve` loads it
+    pub(super) path: PathBuf,
+    /// Load the component, too, and say where each call starts: load-context runs in a sandbox (always so for a model
+    /// directory, and with `--model` or `--artifact`)
+    #[arg(long)]
+    pub(super) start: bool,
+    #[command(flatten)]
+    pub(super) parts: PartArgs,
+    /// Keep no compiled code on disk, and use none
+    #[arg(long)]
+    pub(super) no_code_cache: bool,
     /// Write JSON
     #[arg(long)]
     pub(super) json: bool,
@@ -142,6 +185,11 @@ pub(super) enum LogFormat {
 pub(super) struct NamedPath {
     pub(super) name: String,
     pub(super) path: PathBuf,
+}
+
+fn parse_target(text: &str) -> Result<Target, String> {
+    let target = Target::ALL.into_iter().find(|target| target.name() == text);
+    target.ok_or_else(|| "code is compiled for `x86_64` or `aarch64`".to_owned())
 }
 
 fn parse_named_path(text: &str) -> Result<NamedPath, String> {
@@ -188,7 +236,7 @@ mod tests {
     #[test]
     fn a_graph_is_called_by_its_stem_or_by_the_name_given() {
         let args = serve(&["--model", "a/iris.onnx", "--model", "other=b.onnx"]).unwrap();
-        let names: Vec<_> = args.model.iter().map(|model| model.name.as_str()).collect();
+        let names: Vec<_> = args.source.parts.model.iter().map(|model| model.name.as_str()).collect();
         assert_eq!(names, ["iris", "other"]);
         assert!(serve(&["--model", "=x"]).is_err());
     }

@@ -1,19 +1,75 @@
-//! `mlhost inspect`: what a component imports, exports and would be granted, without running or compiling it.
+//! `mlhost inspect`: what a component imports, exports and would be granted; and, of a model directory or with
+//! `--start`, where its calls start.
+//!
+//! A file alone is neither compiled nor run. A model directory is loaded as `serve` loads it, and nothing listens.
 
 use anyhow::Context as _;
+use mlhost_sandbox::{Engine, EngineOptions};
 
-use super::args::InspectArgs;
-use crate::inspect::inspect;
+use super::args::{InspectArgs, LogFormat};
+use super::{log, model};
+use crate::app::App;
+use crate::config::{self, ServerConfig};
+use crate::inspect::{Inspection, Loaded, inspect};
+use crate::model_source::ModelSource;
+
+/// Enough to load a model, which makes one sandbox at a time.
+const SANDBOXES: u32 = 4;
 
 #[expect(clippy::print_stdout, reason = "this command's output")]
 pub(super) fn run(args: &InspectArgs) -> anyhow::Result<()> {
-    let path = args.component.display();
-    let bytes = std::fs::read(&args.component).with_context(|| format!("cannot read `{path}`"))?;
-    let inspection = inspect(&bytes).with_context(|| format!("cannot inspect `{path}`"))?;
+    log::start(LogFormat::Plain, "warn", &config::process_environment)?;
+    let inspection = inspection(args)?;
     if args.json {
         println!("{}", serde_json::to_string_pretty(&inspection)?);
     } else {
         print!("{inspection}");
     }
     Ok(())
+}
+
+fn inspection(args: &InspectArgs) -> anyhow::Result<Inspection> {
+    let path = args.path.display();
+    let allowed = model::allowed(&args.parts);
+    let is_directory = args.path.is_dir();
+    let named = !args.parts.model.is_empty() || !args.parts.artifact.is_empty();
+    anyhow::ensure!(
+        !(is_directory && named),
+        "`{path}` is a model directory, which names its own graphs and artifacts\n\
+         hint: `--model` and `--artifact` go with a component's file"
+    );
+    let source = if is_directory {
+        model::from_bundle(&args.path, &allowed)?
+    } else {
+        model::from_parts(Some(&args.path), &args.parts, &allowed)?
+    };
+    let mut inspection = match &source.component {
+        Some(bytes) => inspect(bytes).with_context(|| format!("cannot inspect `{path}`"))?,
+        None => anyhow::bail!(
+            "model `{}` has no component: its graph is served as it is\n\
+             hint: `mlhost inspect` looks into components",
+            source.name
+        ),
+    };
+    if inspection.servable && (is_directory || named || args.start) {
+        inspection.loaded = Some(loaded(args, source).with_context(|| format!("cannot load `{path}`"))?);
+    }
+    Ok(inspection)
+}
+
+/// Loads the model as `serve` would.
+fn loaded(args: &InspectArgs, source: ModelSource) -> anyhow::Result<Loaded> {
+    model::load_runtime(&args.parts, &source)?;
+    let timeout = ServerConfig::from_environment(&config::process_environment)?.timeout;
+    let patience = source.time.map_or(timeout, |time| time.min(timeout));
+    let app = model::runtime()?.block_on(async {
+        let engine = Engine::new(&EngineOptions {
+            instances: SANDBOXES,
+            max_memory_bytes: source.limits.memory_bytes,
+            scan: false,
+            code_cache: model::code_cache(args.no_code_cache),
+        })?;
+        anyhow::Ok(App::load(source, &engine, patience).await?)
+    })?;
+    Loaded::of(&app).context("the model has no sandbox")
 }

@@ -1,4 +1,5 @@
-//! Sets up the log: standard error, plain or JSON, filtered by `MLHOST_LOG`. Called once by `cli::serve`.
+//! Sets up the log: standard error, plain or JSON, filtered by `MLHOST_LOG`. Called once by each command that runs a
+//! model.
 
 use tracing_subscriber::EnvFilter;
 
@@ -28,14 +29,18 @@ pub(super) fn format(
     }
 }
 
-/// Starts logging.
+/// Starts logging; by `default` where the environment names no filter.
 ///
 /// # Errors
 ///
 /// [`ConfigError`] for a filter that does not parse.
-pub(super) fn start(format: LogFormat, environment: Environment<'_>) -> Result<(), ConfigError> {
+pub(super) fn start(
+    format: LogFormat,
+    default: &str,
+    environment: Environment<'_>,
+) -> Result<(), ConfigError> {
     let text = environment("MLHOST_LOG").map(|value| value.to_string_lossy().into_owned());
-    let text = text.filter(|text| !text.is_empty()).unwrap_or_else(|| "info".to_owned());
+    let text = text.filter(|text| !text.is_empty()).unwrap_or_else(|| default.to_owned());
     let filter = EnvFilter::try_new(&text).map_err(|error| ConfigError::Variable {
         name: "MLHOST_LOG",
         value: text,

@@ -2,25 +2,20 @@
 //!
 //! Nothing is loaded after the ready line. Whatever is wrong with the set-up is said before anything listens.
 
-use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
-use mlhost_bundle::{Batching, Bundle};
-use mlhost_sandbox::{Cleaning, Engine, EngineOptions, Start};
-use mlhost_wire::dialect::Interface;
+use mlhost_bundle::Batching;
+use mlhost_sandbox::{Cleaning, CodeSource, Engine, EngineOptions, Start};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::args::{LogFormat, ServeArgs};
-use super::{Defect, log};
+use super::{log, model};
 use crate::app::App;
 use crate::config::{self, LimitsAllowed, ServerConfig};
-use crate::model_source::{GraphFile, ModelSource};
-use crate::onnxruntime;
 use crate::serve::handler::{ROUTES, Service};
 use crate::serve::server::Server;
 
@@ -31,39 +26,31 @@ pub(super) fn run(args: &ServeArgs) -> anyhow::Result<()> {
     let started = Instant::now();
     let environment = config::process_environment;
     let format = log::format(args.log_format, &environment)?;
-    log::start(format, &environment)?;
+    log::start(format, "info", &environment)?;
     let mut config = ServerConfig::from_environment(&environment)?;
     apply(args, &mut config);
     let allowed = LimitsAllowed {
-        memory_bytes: args.max_memory,
-        data_bytes: args.max_data,
-        grants: args.allow.clone(),
         batching: Batching {
             max_rows: args.max_batch_rows,
             max_elements: args.max_batch_elements,
             max_delay: args.max_batch_delay,
             max_queue: args.max_queue.map(|calls| calls as usize),
         },
+        ..model::allowed(&args.source.parts)
     };
-    let source = source(args, &allowed)?;
+    let mut source = model::source(&args.source, &allowed)?;
+    source.interface.raw_media_types.extend(args.accept.iter().map(|accept| accept.to_ascii_lowercase()));
     config.timeout = source.time.map_or(config.timeout, |time| time.min(config.timeout));
     config.max_requests =
         source.concurrency.map_or(config.max_requests, |most| most.min(config.max_requests));
-    // A bundle without a graph starts without ONNX Runtime, unless it was asked for by name.
-    if !source.graphs.is_empty() || args.onnxruntime.is_some() {
-        load_runtime(args)?;
-    }
+    model::load_runtime(&args.source.parts, &source)?;
 
-    // Loads, accepts and waits for signals; requests have threads of their own.
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| Defect(format!("cannot start the asynchronous runtime: {error}")))?;
-    runtime.block_on(async {
+    model::runtime()?.block_on(async {
         let engine = Engine::new(&EngineOptions {
             instances: u32::try_from(config.max_requests).unwrap_or(u32::MAX).saturating_add(SPARE_SANDBOXES),
             max_memory_bytes: source.limits.memory_bytes,
             scan: !args.no_pagemap_scan,
+            code_cache: model::code_cache(args.no_code_cache),
         })?;
         let name = source.name.clone();
         let app = App::load(source, &engine, config.timeout)
@@ -148,69 +135,6 @@ fn apply(args: &ServeArgs, config: &mut ServerConfig) {
     }
 }
 
-fn source(args: &ServeArgs, allowed: &LimitsAllowed) -> anyhow::Result<ModelSource> {
-    if let Some(directory) = &args.model_uri {
-        return from_bundle(directory, allowed);
-    }
-    let read = |path: &Path| std::fs::read(path).with_context(|| format!("cannot read `{}`", path.display()));
-    let component = args.component.as_deref().map(read).transpose()?;
-    let mut artifacts = BTreeMap::new();
-    for artifact in &args.artifact {
-        artifacts.insert(artifact.name.clone(), read(&artifact.path)?);
-    }
-    let named = args.model.first().map(|model| model.name.clone());
-    let stem =
-        args.component.as_deref().and_then(Path::file_stem).map(|stem| stem.to_string_lossy().into_owned());
-    Ok(ModelSource {
-        name: named.or(stem).unwrap_or_else(|| "model".to_owned()),
-        component,
-        graphs: args
-            .model
-            .iter()
-            .map(|model| GraphFile {
-                name: model.name.clone(),
-                path: model.path.clone(),
-                options: allowed.graph_options(&Batching::default()),
-            })
-            .collect(),
-        artifacts,
-        interface: Interface {
-            raw_media_types: args.accept.iter().map(|accept| accept.to_ascii_lowercase()).collect(),
-            ..Interface::default()
-        },
-        model_config: "{}".to_owned(),
-        grants: config::resolve_grants(&allowed.grants),
-        limits: allowed.limits("model", &mlhost_bundle::Limits::default()),
-        time: None,
-        concurrency: None,
-    })
-}
-
-fn from_bundle(directory: &Path, allowed: &LimitsAllowed) -> anyhow::Result<ModelSource> {
-    Bundle::open(directory).and_then(|bundle| ModelSource::from_bundle(&bundle, allowed)).map_err(|error| {
-        let hint = error.hint();
-        let error = anyhow::Error::new(error);
-        match hint {
-            Some(hint) => anyhow::anyhow!("{error}\nhint: {hint}"),
-            None => error,
-        }
-    })
-}
-
-fn load_runtime(args: &ServeArgs) -> anyhow::Result<()> {
-    let environment = config::process_environment;
-    let executable = std::env::current_exe().ok();
-    let found = onnxruntime::locate(&onnxruntime::Places {
-        flag: args.onnxruntime.as_deref(),
-        variable: environment("ORT_DYLIB_PATH").as_deref(),
-        executable_directory: executable.as_deref().and_then(Path::parent),
-        cache_directory: config::cache_dir(&environment).as_deref(),
-    })?;
-    mlhost_nn::initialize(&found.path)?;
-    tracing::debug!(path = %found.path.display(), from = %found.from, "ONNX Runtime loaded");
-    Ok(())
-}
-
 // === impl Ready ===
 
 impl Ready {
@@ -225,8 +149,12 @@ impl Ready {
                     (true, Cleaning::Scan) => "sandboxed, cleaned by scan".to_owned(),
                     (true, Cleaning::Reset(reason)) => format!("sandboxed, cleaned by reset: {reason}"),
                 };
+                let code = app.code().map_or("", |code| match code {
+                    CodeSource::Cache => ", code from the cache",
+                    CodeSource::Compiled => ", code compiled",
+                });
                 println!(
-                    "mlhost {version} ready on http://{address} in {milliseconds} ms: model `{}` ({how}); {}",
+                    "mlhost {version} ready on http://{address} in {milliseconds} ms: model `{}` ({how}{code}); {}",
                     app.name,
                     ROUTES.join(", ")
                 );
@@ -239,6 +167,7 @@ impl Ready {
                     "url": format!("http://{address}"),
                     "model": app.name,
                     "sandboxed": app.is_sandboxed(),
+                    "code": app.code().map(CodeSource::name),
                     "snapshot": app.start() == Some(&Start::Snapshot),
                     "cleaning": match self.engine.cleaning() {
                         Cleaning::Scan => "scan",

@@ -1,0 +1,123 @@
+//! From flags to a model that can be loaded: what `mlhost serve`, `compile` and `inspect` have in common.
+//!
+//! Reads the files that flags or the bundle name; loads ONNX Runtime, which is once a process. Loads no model.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+use mlhost_bundle::{Batching, Bundle};
+use mlhost_wire::dialect::Interface;
+
+use super::Defect;
+use super::args::{PartArgs, SourceArgs};
+use crate::config::{self, LimitsAllowed};
+use crate::model_source::{GraphFile, ModelSource};
+use crate::onnxruntime;
+
+/// The folder of compiled code in the cache folder.
+const CODE_FOLDER: &str = "code";
+
+/// What the operator allows.
+pub(super) fn allowed(parts: &PartArgs) -> LimitsAllowed {
+    LimitsAllowed {
+        memory_bytes: parts.max_memory,
+        data_bytes: parts.max_data,
+        grants: parts.allow.clone(),
+        batching: Batching::default(),
+    }
+}
+
+/// Reads the model that the flags name.
+pub(super) fn source(args: &SourceArgs, allowed: &LimitsAllowed) -> anyhow::Result<ModelSource> {
+    match &args.model_uri {
+        Some(directory) => from_bundle(directory, allowed),
+        None => from_parts(args.component.as_deref(), &args.parts, allowed),
+    }
+}
+
+/// Reads a model directory.
+pub(super) fn from_bundle(directory: &Path, allowed: &LimitsAllowed) -> anyhow::Result<ModelSource> {
+    Bundle::open(directory).and_then(|bundle| ModelSource::from_bundle(&bundle, allowed)).map_err(|error| {
+        let hint = error.hint();
+        let error = anyhow::Error::new(error);
+        match hint {
+            Some(hint) => anyhow::anyhow!("{error}\nhint: {hint}"),
+            None => error,
+        }
+    })
+}
+
+/// Reads single files.
+pub(super) fn from_parts(
+    component: Option<&Path>,
+    parts: &PartArgs,
+    allowed: &LimitsAllowed,
+) -> anyhow::Result<ModelSource> {
+    let read = |path: &Path| std::fs::read(path).with_context(|| format!("cannot read `{}`", path.display()));
+    let mut artifacts = BTreeMap::new();
+    for artifact in &parts.artifact {
+        artifacts.insert(artifact.name.clone(), read(&artifact.path)?);
+    }
+    let named = parts.model.first().map(|model| model.name.clone());
+    let stem = component.and_then(Path::file_stem).map(|stem| stem.to_string_lossy().into_owned());
+    Ok(ModelSource {
+        name: named.or(stem).unwrap_or_else(|| "model".to_owned()),
+        component: component.map(read).transpose()?,
+        graphs: parts
+            .model
+            .iter()
+            .map(|model| GraphFile {
+                name: model.name.clone(),
+                path: model.path.clone(),
+                options: allowed.graph_options(&Batching::default()),
+            })
+            .collect(),
+        artifacts,
+        interface: Interface::default(),
+        model_config: "{}".to_owned(),
+        grants: config::resolve_grants(&allowed.grants),
+        limits: allowed.limits("model", &mlhost_bundle::Limits::default()),
+        time: None,
+        concurrency: None,
+    })
+}
+
+/// Loads ONNX Runtime. A model without a graph does without, unless the library was asked for by name.
+pub(super) fn load_runtime(parts: &PartArgs, source: &ModelSource) -> anyhow::Result<()> {
+    if source.graphs.is_empty() && parts.onnxruntime.is_none() {
+        return Ok(());
+    }
+    let environment = config::process_environment;
+    let executable = std::env::current_exe().ok();
+    let found = onnxruntime::locate(&onnxruntime::Places {
+        flag: parts.onnxruntime.as_deref(),
+        variable: environment("ORT_DYLIB_PATH").as_deref(),
+        executable_directory: executable.as_deref().and_then(Path::parent),
+        cache_directory: config::cache_dir(&environment).as_deref(),
+    })?;
+    mlhost_nn::initialize(&found.path)?;
+    tracing::debug!(path = %found.path.display(), from = %found.from, "ONNX Runtime loaded");
+    Ok(())
+}
+
+/// Where compiled code is kept; `None` where the operator wants none kept, or the environment names no place.
+pub(super) fn code_cache(ruled_out: bool) -> Option<PathBuf> {
+    if ruled_out {
+        return None;
+    }
+    let folder = config::cache_dir(&config::process_environment).map(|cache| cache.join(CODE_FOLDER));
+    if folder.is_none() {
+        tracing::warn!(
+            "there is no folder for compiled code, which is compiled at every start: set MLHOST_CACHE_DIR, \
+             XDG_CACHE_HOME or HOME"
+        );
+    }
+    folder
+}
+
+/// What loads, accepts connections and waits for signals; requests have threads of their own.
+pub(super) fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    Ok(runtime.map_err(|error| Defect(format!("cannot start the asynchronous runtime: {error}")))?)
+}
