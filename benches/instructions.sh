@@ -2,14 +2,14 @@
 # How many instructions each stage of a request takes, counted by valgrind: a figure without noise, so that a change of one
 # percent shows on any machine. Time is not in it: neither caches nor the kernel's part, such as giving pages back.
 #
-#   benches/instructions.sh [STAGE...]     COUNTS="200 400" benches/instructions.sh native sandboxed
+#   benches/instructions.sh [STAGE...]     COUNT=1000 benches/instructions.sh native sandboxed
 #
-# Runs benches/hot_path.rs with two counts and prints the difference for one request: start-up and compiling cancel out.
-# Needs valgrind (Debian: apt-get install valgrind) and ORT_DYLIB_PATH or a fetched runtime.
+# Runs benches/hot_path.rs, which has valgrind count its loop alone: neither loading nor compiling is in the figures.
+# Needs x86_64, valgrind (Debian: apt-get install valgrind) and ORT_DYLIB_PATH or a fetched runtime.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-read -r few many <<<"${COUNTS:-200 400}"
+count=${COUNT:-500}
 stages=("$@")
 [ $# -gt 0 ] || stages=(decode encode graph echo native sandboxed)
 target=${CARGO_TARGET_DIR:-target}
@@ -19,7 +19,10 @@ command -v valgrind >/dev/null || {
     echo "hint: apt-get install valgrind" >&2
     exit 1
 }
-# The last line of JSON that names an executable is the benchmark's.
+[ "$(uname -m)" = x86_64 ] || {
+    echo "error: benches/hot_path.rs knows valgrind's signals on x86_64 alone" >&2
+    exit 1
+}
 driver=$(cargo bench --locked --package mlhost --bench hot_path --no-run --message-format=json |
     sed -n 's/.*"executable":"\([^"]*hot_path[^"]*\)".*/\1/p' | tail -n 1)
 if [ -z "${ORT_DYLIB_PATH:-}" ]; then
@@ -27,32 +30,22 @@ if [ -z "${ORT_DYLIB_PATH:-}" ]; then
     ORT_DYLIB_PATH=$("$target/release/mlhost" fetch-runtime)
 fi
 export ORT_DYLIB_PATH
-# One thread compiles: how several share the work is not the same twice.
-export RAYON_NUM_THREADS=1
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-
-# instructions STAGE COUNT
-instructions() {
-    timeout 900 valgrind --tool=callgrind --callgrind-out-file="$work/out" --log-file="$work/log" \
-        "$driver" "$1" "$2" >&2 || {
-        tail -n 20 "$work/log" >&2
-        return 1
-    }
-    awk '/^summary:|^totals:/ { print $2; exit }' "$work/out"
-}
-
 missed=()
-printf '%-10s %14s\n' stage instructions
+printf '%-10s %12s\n' stage instructions
 for stage in "${stages[@]}"; do
-    if less=$(instructions "$stage" "$few") && more=$(instructions "$stage" "$many"); then
-        printf '%-10s %14d\n' "$stage" $(((more - less) / (many - few)))
+    if timeout 600 valgrind --tool=callgrind --instr-atstart=no --callgrind-out-file="$work/out" \
+        --log-file="$work/log" "$driver" "$stage" "$count" >&2; then
+        total=$(awk '/^(summary|totals):/ { print $2; exit }' "$work/out")
+        printf '%-10s %12d\n' "$stage" $((total / count))
     else
+        tail -n 20 "$work/log" >&2
         missed+=("$stage")
     fi
 done
 if [ ${#missed[@]} -gt 0 ]; then
-    echo "!!! NOT counted, because valgrind cannot run them: ${missed[*]}" >&2
+    echo "!!! NOT counted, because valgrind could not run them: ${missed[*]}" >&2
     exit 1
 fi
