@@ -9,6 +9,8 @@
 #[path = "serve/native.rs"]
 #[allow(dead_code, reason = "its HTTP server is another benchmark's")]
 mod native;
+#[path = "server_process.rs"]
+mod server_process;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -27,6 +29,7 @@ use mlhost_wire::values::{Call, Elements, NamedTensor, Reply, Tensor};
 use tokio::runtime::Runtime;
 
 use crate::native::Iris;
+use crate::server_process::onnxruntime;
 
 const BODY: &str = "{\"dataframe_split\": {\"columns\": [\"sepal_length\", \"sepal_width\", \"petal_length\", \
                     \"petal_width\"], \"data\": [[51.0, 35.0, 14.0, 2.0]]}}";
@@ -136,9 +139,7 @@ fn request() -> Request<'static> {
 
 impl Place {
     fn new() -> anyhow::Result<Self> {
-        let library = std::env::var_os("ORT_DYLIB_PATH")
-            .context("set ORT_DYLIB_PATH to the library that `mlhost fetch-runtime` names")?;
-        mlhost_nn::initialize(Path::new(&library))?;
+        mlhost_nn::initialize(&onnxruntime()?)?;
         let bundle = Bundle::open(&models().join("iris"))?;
         // One thread for tasks: what others would spin for is not the request's.
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;

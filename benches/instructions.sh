@@ -5,14 +5,13 @@
 #   benches/instructions.sh [STAGE...]     COUNT=1000 benches/instructions.sh native sandboxed
 #
 # Runs benches/hot_path.rs, which has valgrind count its loop alone: neither loading nor compiling is in the figures.
-# Needs x86_64, valgrind (Debian: apt-get install valgrind) and ORT_DYLIB_PATH or a fetched runtime.
+# Needs x86_64, valgrind (Debian: apt-get install valgrind) and a fetched ONNX Runtime.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 count=${COUNT:-500}
 stages=("$@")
 [ $# -gt 0 ] || stages=(decode encode graph echo native sandboxed)
-target=${CARGO_TARGET_DIR:-target}
 
 command -v valgrind >/dev/null || {
     echo "error: valgrind is not installed" >&2
@@ -23,13 +22,8 @@ command -v valgrind >/dev/null || {
     echo "error: benches/hot_path.rs knows valgrind's signals on x86_64 alone" >&2
     exit 1
 }
-driver=$(cargo bench --locked --package mlhost --bench hot_path --no-run --message-format=json |
+driver=$(cargo bench --locked --bench hot_path --no-run --message-format=json |
     sed -n 's/.*"executable":"\([^"]*hot_path[^"]*\)".*/\1/p' | tail -n 1)
-if [ -z "${ORT_DYLIB_PATH:-}" ]; then
-    cargo build --release --locked --quiet --package mlhost
-    ORT_DYLIB_PATH=$("$target/release/mlhost" fetch-runtime)
-fi
-export ORT_DYLIB_PATH
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT

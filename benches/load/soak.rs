@@ -71,10 +71,11 @@ pub(crate) fn run(flags: &Flags) -> anyhow::Result<Verdict> {
     println!("{}", table.write(Style::Text));
     let good = seen.good();
     println!(
-        "{:.0} answers/s, p50 {} ms, p99 {} ms\n",
+        "{:.0} answers/s, p50 {} ms, p99 {} ms, most {} ms\n",
         good.per_second,
         milliseconds(good.p50),
-        milliseconds(good.p99)
+        milliseconds(good.p99),
+        milliseconds(good.most)
     );
     let mut verdict = Verdict::default();
     let after_warm = samples.iter().find(|sample| sample.requests >= warm).map_or(0.0, |sample| sample.mib);
