@@ -32,7 +32,7 @@ printf '%-10s %12s\n' stage instructions
 for stage in "${stages[@]}"; do
     if timeout 600 valgrind --tool=callgrind --instr-atstart=no --callgrind-out-file="$work/out" \
         --log-file="$work/log" "$driver" "$stage" "$count" >&2; then
-        total=$(awk '/^(summary|totals):/ { print $2; exit }' "$work/out")
+        total=$(awk '/^totals:/ { print $2 }' "$work/out")
         printf '%-10s %12d\n' "$stage" $((total / count))
     else
         tail -n 20 "$work/log" >&2
