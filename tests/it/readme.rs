@@ -95,7 +95,7 @@ fn served(words: &[&str], folder: &Path, iris: &Path) {
 
 #[test]
 fn every_script_named_in_the_papers_is_there_and_runs() {
-    for script in ["benches/wrk.sh", ".ci/run"] {
+    for script in ["benches/instructions.sh", "benches/venvs.sh", ".ci/run"] {
         let path = root().join(script);
         let checked = Command::new("bash").arg("-n").arg(&path).status().unwrap();
         assert!(checked.success(), "{script}");
