@@ -67,28 +67,34 @@ fn the_readmes_own_commands_run() {
                 let error = String::from_utf8(output.stderr).unwrap();
                 assert!(error.contains("`PATH`"), "{error}");
             }
-            "inspect" => {
+            "inspect" | "compile" => {
+                let words = placed(&words, folder.path(), &iris);
                 let output = mlhost().args(&words).current_dir(folder.path()).output().unwrap();
-                assert!(output.status.success(), "{command}");
+                assert!(output.status.success(), "{command}: {}", String::from_utf8_lossy(&output.stderr));
             }
             "serve" => served(&words, folder.path(), &iris),
             other => panic!("untested: mlhost {other}"),
         }
         ran += 1;
     }
-    assert!(ran >= 5, "{ran} commands");
+    assert!(ran >= 7, "{ran} commands");
 }
 
-/// The command comes up, with the folder's files in place of the names in it.
-fn served(words: &[&str], folder: &Path, iris: &Path) {
-    let paths: Vec<String> = words[1..]
+/// The command's words, with the folder's files in place of the names in it.
+fn placed(words: &[&str], folder: &Path, iris: &Path) -> Vec<String> {
+    words
         .iter()
         .map(|word| match *word {
             "DIR" => iris.to_str().unwrap().to_owned(),
             file if folder.join(file).is_file() => folder.join(file).to_str().unwrap().to_owned(),
             flag => flag.to_owned(),
         })
-        .collect();
+        .collect()
+}
+
+/// The command comes up.
+fn served(words: &[&str], folder: &Path, iris: &Path) {
+    let paths = placed(&words[1..], folder, iris);
     let flags: Vec<&str> = paths.iter().map(String::as_str).collect();
     assert_eq!(Running::start(&flags).get("/ping").status, 200);
 }

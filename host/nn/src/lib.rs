@@ -23,6 +23,7 @@ mod shared;
 mod trial;
 mod validate;
 mod worker;
+mod worth;
 
 pub use error::NnError;
 pub use graph::{Batching, ComputeRequest, Graph, GraphOptions};

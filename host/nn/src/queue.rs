@@ -44,6 +44,8 @@ pub(crate) struct Queue<E> {
     entries: VecDeque<Arrived<E>>,
     bound: usize,
     limits: BatchLimits,
+    /// The most elements that are worth one run.
+    worth: u64,
 }
 
 #[derive(Debug)]
@@ -77,7 +79,7 @@ pub(crate) struct Taken<E> {
 impl<E: Queued> Queue<E> {
     /// An empty queue for at most `bound` entries.
     pub(crate) fn new(bound: usize, limits: BatchLimits) -> Self {
-        Self { entries: VecDeque::new(), bound, limits }
+        Self { entries: VecDeque::new(), bound, limits, worth: u64::MAX }
     }
 
     /// Appends an entry, or gives it back when the queue is full.
@@ -97,6 +99,11 @@ impl<E: Queued> Queue<E> {
     /// From now on every entry is run alone.
     pub(crate) fn stop_batching(&mut self) {
         self.limits = BatchLimits { rows: 1, elements: 0, delay: Duration::ZERO };
+    }
+
+    /// From now on no more elements than so many are joined, even where the limits have room.
+    pub(crate) fn join_at_most(&mut self, elements: u64) {
+        self.worth = elements;
     }
 
     /// Whether to take, to wait for more, or that there is nothing.
@@ -168,7 +175,8 @@ impl<E: Queued> Queue<E> {
     fn room_after(&self, first: &E) -> Option<Load> {
         let load = first.load()?;
         let rows = self.limits.rows.checked_sub(load.rows).filter(|rows| *rows > 0)?;
-        let elements = self.limits.elements.checked_sub(load.elements).filter(|elements| *elements > 0)?;
+        let most = self.limits.elements.min(self.worth);
+        let elements = most.checked_sub(load.elements).filter(|elements| *elements > 0)?;
         Some(Load { rows, elements })
     }
 

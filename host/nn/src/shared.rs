@@ -19,6 +19,7 @@ use crate::pace::{Pace, Place};
 use crate::queue::{Load, Next, Queue, Queued, Taken};
 use crate::runner::{Execute, Job, Outcome, Reply, RunnerOptions, Switch, Waiting};
 use crate::worker::{Ran, Worker};
+use crate::worth::Worth;
 use crate::{NnError, batch};
 
 /// How long a run outside the thread may hold up the asynchronous runtime before it is stopped.
@@ -54,6 +55,7 @@ pub(crate) struct State {
     thrown: bool,
     closed: bool,
     pace: Pace,
+    worth: Worth,
     /// Whether runs may be done elsewhere than on the thread.
     inline: bool,
     /// Whether a task is on its way to run what waits.
@@ -90,6 +92,7 @@ impl Shared {
             thrown: false,
             closed: false,
             pace: Pace::new(),
+            worth: Worth::new(),
             // Whoever waits for company is timed by the thread: the runtime's clock ticks too coarsely.
             inline: options.inline && options.limits.delay.is_zero(),
             gathering: false,
@@ -338,14 +341,21 @@ impl Shared {
     /// The run of this job, begun then, ended. Answers whether it was stopped for taking too long.
     pub(crate) fn end(&self, job: &Job, began: Instant) -> bool {
         let took = began.elapsed();
+        let load = batch::load(job);
         let overran = {
             let mut state = self.lock();
             state.running.clear();
             state.pace.ran(took);
+            if let Some(load) = load
+                && state.worth.ran(load.elements, took)
+            {
+                let worth = state.worth.limit();
+                state.queue.join_at_most(worth);
+            }
             state.overran
         };
         self.runs.fetch_add(1, Ordering::Relaxed);
-        let rows = batch::load(job).map_or(1, |load| load.rows);
+        let rows = load.map_or(1, |load| load.rows);
         self.rows.fetch_add(rows, Ordering::Relaxed);
         tracing::trace!(graph = self.graph, rows, "run");
         overran

@@ -31,6 +31,7 @@ enum Step {
     /// Time passes.
     Wait(u64),
     Take,
+    JoinAtMost(u64),
     StopBatching,
     Drain,
 }
@@ -68,6 +69,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         20 => (0..100usize).prop_map(Step::Cancel),
         20 => (0..10u64).prop_map(Step::Wait),
         50 => Just(Step::Take),
+        2 => (0..60u64).prop_map(Step::JoinAtMost),
         1 => Just(Step::StopBatching),
         5 => Just(Step::Drain),
     ];
@@ -102,6 +104,7 @@ fn check_batch(batch: &[Call], limits: BatchLimits, now: Instant) -> Result<(), 
 proptest! {
     #[test]
     fn every_call_leaves_once_and_only_live_ones_are_run(steps in steps(), bound in 0..6usize, limits in limits()) {
+        let asked = limits;
         let mut limits = limits;
         let mut queue = Queue::new(bound, limits);
         let mut now = Instant::now();
@@ -140,6 +143,10 @@ proptest! {
                         prop_assert!(place.is_some(), "{call:?} left twice");
                         waiting.remove(place.unwrap_or_default());
                     }
+                }
+                Step::JoinAtMost(elements) => {
+                    queue.join_at_most(elements);
+                    limits.elements = if limits.rows == 1 && limits.elements == 0 { 0 } else { asked.elements.min(elements) };
                 }
                 Step::StopBatching => {
                     queue.stop_batching();
