@@ -31,6 +31,10 @@ use tokio::runtime::Runtime;
 use crate::native::Iris;
 use crate::server_process::onnxruntime;
 
+// What the server allocates with is part of what a request costs.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 const BODY: &str = "{\"dataframe_split\": {\"columns\": [\"sepal_length\", \"sepal_width\", \"petal_length\", \
                     \"petal_width\"], \"data\": [[51.0, 35.0, 14.0, 2.0]]}}";
 /// Long enough for a guest that is compiled under valgrind.
@@ -204,7 +208,8 @@ impl Place {
 
     fn guest(&self, sample: &str, graphs: Graphs) -> anyhow::Result<Guest> {
         // Small, so that valgrind can keep an account of the address space.
-        let options = EngineOptions { instances: 4, max_memory_bytes: 64 << 20, scan: false };
+        let options =
+            EngineOptions { instances: 4, max_memory_bytes: 64 << 20, scan: false, code_cache: None };
         let engine = Engine::new(&options)?;
         let component = fs::read(models().join(sample).join("component.wasm"))?;
         let source = GuestSource {

@@ -29,7 +29,9 @@ use crate::server_process::{Question, ServerProcess, free_port, mlhost, onnxrunt
 use crate::table::Style;
 use crate::wrk::Load;
 
-// The native handler must allocate as `host/src/main.rs` does: a `#[global_allocator]` there is repeated here.
+// The native handler must allocate as `host/src/main.rs` does.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// Seconds of load before the first round: code is paged in, pools fill.
 const WARM_UP: u32 = 1;

@@ -214,7 +214,7 @@ impl Guest {
                     let model = Model::new(&mut *store, &instance)?;
                     self.load_context(&model, store).await?;
                 }
-                let predict = instance.get_func(&mut *store, &self.predict).ok_or_else(no_predict)?;
+                let predict = instance.get_func(&mut *store, self.predict).ok_or_else(no_predict)?;
                 // SAFETY: `try_out` checked the type of this component's `predict` against the contract's, and an
                 // instance of the same component has the same one. The check takes as long as a small guest runs.
                 let predict = unsafe { Predict::new_unchecked(predict) };
