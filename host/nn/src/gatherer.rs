@@ -1,35 +1,59 @@
 //! The task that does one short run of all that was asked for together.
 //!
-//! `shared.rs` has one spawned by the first call that waits, on the runtime that this call runs on. It steps back once,
-//! behind all that is ready there: whoever of them asks for the graph is part of the same run. No timer, and no thread
-//! is woken.
+//! `shared.rs` has one spawned by the first call that waits, on the runtime that this call runs on, behind all that is
+//! ready there: whoever of them asks for the graph is part of the same run. No timer, and no thread is woken. Calls on
+//! other runtimes have tasks of their own: with one for all, answers had to wake other threads, which cost more than
+//! their runs.
 
+use std::future::poll_fn;
 use std::sync::Arc;
+use std::task::Poll;
 
-use tokio::task::yield_now;
+use tokio::runtime::{self, Handle};
 
-use crate::shared::Shared;
+use crate::shared::{Shared, Turn};
+
+/// How often a task comes again while another runtime's run is under way, before the graph's thread has to see to it.
+const PATIENCE: u32 = 1000;
 
 /// Passes what waits on to the thread where the task ends without its turn: its runtime may end at any time.
 struct OnItsWay {
     shared: Arc<Shared>,
+    home: runtime::Id,
     had_its_turn: bool,
 }
 
-/// Starts the task; false outside a runtime.
-pub(crate) fn spawn(shared: &Arc<Shared>) -> bool {
-    let Ok(runtime) = tokio::runtime::Handle::try_current() else { return false };
-    let mut on_its_way = OnItsWay { shared: Arc::clone(shared), had_its_turn: false };
+/// Starts the task.
+pub(crate) fn spawn(shared: &Arc<Shared>, runtime: &Handle) {
+    let mut on_its_way = OnItsWay { shared: Arc::clone(shared), home: runtime.id(), had_its_turn: false };
     runtime.spawn(async move {
-        loop {
-            yield_now().await;
-            if !on_its_way.shared.gather() {
-                on_its_way.had_its_turn();
-                break;
+        let mut patience = PATIENCE;
+        while patience > 0 {
+            match on_its_way.shared.gather(on_its_way.home) {
+                Turn::Over => {
+                    on_its_way.had_its_turn();
+                    break;
+                }
+                Turn::Again => patience = PATIENCE,
+                Turn::Busy => patience -= 1,
             }
+            step_back().await;
         }
     });
-    true
+}
+
+/// Lets everything run that is ready. tokio's own `yield_now` asks the system for more besides, every time.
+async fn step_back() {
+    let mut stepped = false;
+    poll_fn(|context| {
+        if stepped {
+            return Poll::Ready(());
+        }
+        stepped = true;
+        context.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
 }
 
 // === impl OnItsWay ===
@@ -43,7 +67,7 @@ impl OnItsWay {
 impl Drop for OnItsWay {
     fn drop(&mut self) {
         if !self.had_its_turn {
-            self.shared.end_gathering();
+            self.shared.end_gathering(self.home);
         }
     }
 }

@@ -117,14 +117,21 @@ impl<E: Queued> Queue<E> {
         Next::Wait(until.min(first.entry.deadline()))
     }
 
-    /// Removes the first entry worth a run with all that join it, and those that are not worth one. What does not
-    /// join stays where it is: it comes to the front by and by, so nothing waits for ever.
-    pub(crate) fn take(&mut self, now: Instant) -> Taken<E> {
+    /// Whether there is such an entry.
+    pub(crate) fn any(&self, such: impl Fn(&E) -> bool) -> bool {
+        self.entries.iter().any(|arrived| such(&arrived.entry))
+    }
+
+    /// Of `such` entries, removes the first one worth a run with all that join it, and those that are not worth one.
+    /// What does not join stays where it is: it comes to the front by and by, so nothing waits for ever.
+    pub(crate) fn take(&mut self, now: Instant, such: impl Fn(&E) -> bool) -> Taken<E> {
         let mut taken = Taken { batch: Vec::new(), late: Vec::new() };
         let mut room: Option<Load> = None;
         let mut kept = VecDeque::new();
         while let Some(arrived) = self.entries.pop_front() {
-            if !self.is_live(&arrived, now) {
+            if !such(&arrived.entry) {
+                kept.push_back(arrived);
+            } else if !self.is_live(&arrived, now) {
                 taken.late.push(arrived.entry);
             } else if taken.batch.is_empty() {
                 room = self.room_after(&arrived.entry);

@@ -2,16 +2,18 @@
 //!
 //! `runner.rs` pushes entries, [`Shared::work`] is the thread's life, `gatherer.rs` is the task. Runs are done by one at a
 //! time, whoever holds the worker: where they are long, the thread, which a caller wakes; where they have proved to be
-//! short, a task that is polled behind all that is ready, so that what was asked for meanwhile is one run; and where they
-//! take no longer than that would, the caller itself. For the last two no thread is woken: the graph's own then only
-//! looks after them, and a run that goes on for too long is stopped and done again on it. What has no task on its way is
-//! the thread's to run, so nothing waits for ever. Nothing under the state's lock calls out.
+//! short, a task of the caller's runtime that is polled behind all that is ready there, so that what was asked for
+//! meanwhile is one run; and where they take no longer than that would, the caller itself. For the last two no thread is
+//! woken, neither for a run nor by its answers: the graph's own then only looks after them, and a run that goes on for too
+//! long is stopped and done again on it. What has no task on its way is the thread's to run, so nothing waits for ever.
+//! Nothing under the state's lock calls out.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::thread::{self, ThreadId};
 use std::time::{Duration, Instant};
 
+use tokio::runtime;
 use tokio::sync::oneshot;
 
 use crate::gatherer;
@@ -58,8 +60,8 @@ pub(crate) struct State {
     worth: Worth,
     /// Whether runs may be done elsewhere than on the thread.
     inline: bool,
-    /// Whether a task is on its way to run what waits.
-    gathering: bool,
+    /// The runtimes that have a task on its way to run what waits of their calls.
+    gathering: Vec<runtime::Id>,
     /// When a run outside the thread began, while it goes on, and whether it was stopped for taking too long.
     short_run: Option<Instant>,
     overran: bool,
@@ -78,6 +80,19 @@ pub(crate) struct Entry {
     load: Option<Load>,
     deadline: Instant,
     reply: oneshot::Sender<Reply>,
+    /// The caller's runtime, if it has one.
+    home: Option<runtime::Id>,
+}
+
+/// What came of a task's turn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Turn {
+    /// Nothing waits for it.
+    Over,
+    /// Somebody waits for the next run.
+    Again,
+    /// Another one runs.
+    Busy,
 }
 
 // === impl Shared ===
@@ -95,7 +110,7 @@ impl Shared {
             worth: Worth::new(),
             // Whoever waits for company is timed by the thread: the runtime's clock ticks too coarsely.
             inline: options.inline && options.limits.delay.is_zero(),
-            gathering: false,
+            gathering: Vec::new(),
             short_run: None,
             overran: false,
             short_runs: 0,
@@ -122,34 +137,37 @@ impl Shared {
     pub(crate) fn push<'s>(self: &'s Arc<Self>, job: Job, deadline: Instant) -> Result<Waiting<'s>, NnError> {
         let (reply, receiver) = oneshot::channel();
         let (load, now) = (batch::load(&job), Instant::now());
+        let runtime = runtime::Handle::try_current().ok();
+        let home = runtime.as_ref().map(runtime::Handle::id);
         let mut state = self.lock();
         if state.closed {
             return Err(NnError::Stopped);
         }
         let number = state.next;
-        let pushed = state.queue.push(Entry { number, job, load, deadline, reply }, now);
-        let gather = pushed.is_ok() && state.place() != Place::Thread && !state.gathering;
+        let pushed = state.queue.push(Entry { number, job, load, deadline, reply, home }, now);
+        let gathered = home.is_some_and(|home| state.gathering.contains(&home));
+        let gatherer = runtime.filter(|_| pushed.is_ok() && state.place() != Place::Thread && !gathered);
         if pushed.is_ok() {
             state.next += 1;
-            state.gathering |= gather;
+            state.gathering.extend(gatherer.as_ref().map(runtime::Handle::id));
         }
-        let gathering = state.gathering;
         drop(state);
         // A refused entry comes back and is dropped here, outside the lock.
         pushed.map_err(|_| NnError::QueueFull)?;
-        if gather && !gatherer::spawn(self) {
-            self.end_gathering();
-        } else if !gathering {
-            self.wake.notify_one();
+        match gatherer {
+            Some(runtime) => gatherer::spawn(self, &runtime),
+            None if gathered => {}
+            None => self.wake.notify_one(),
         }
         Ok(Waiting { shared: self, number, reply: receiver, answered: false })
     }
 
-    /// No task is on its way any more: what waits is the thread's.
-    pub(crate) fn end_gathering(&self) {
+    /// This runtime has no task on its way any more: what waits of its calls is the thread's.
+    pub(crate) fn end_gathering(&self, home: runtime::Id) {
         let waits = {
             let mut state = self.lock();
-            std::mem::take(&mut state.gathering) && state.queue.len() > 0
+            state.gathering.retain(|other| *other != home);
+            state.has_orphans()
         };
         if waits {
             self.wake.notify_one();
@@ -166,7 +184,7 @@ impl Shared {
             if !state.is_for_thread(now) {
                 continue;
             }
-            let taken = self.take(&mut state, now);
+            let taken = self.take(&mut state, now, None);
             drop(state);
             worker.run(self, taken);
             self.lock().working = None;
@@ -185,7 +203,10 @@ impl Shared {
             }
             state = match state.queue.next(now) {
                 // What takes the place of a task's or a caller's run looks after it.
-                _ if state.gathering || state.short_run.is_some() || state.place() != Place::Thread => {
+                _ if !state.gathering.is_empty()
+                    || state.short_run.is_some()
+                    || state.place() != Place::Thread =>
+                {
                     self.look_after(state, now)
                 }
                 Next::Wait(until) => {
@@ -244,7 +265,7 @@ impl Shared {
         let pass_on = {
             let mut state = self.lock();
             state.end_short();
-            state.queue.len() > 0 && !state.gathering
+            state.has_orphans()
         };
         drop(seat);
         if pass_on {
@@ -276,25 +297,24 @@ impl Shared {
         None
     }
 
-    /// The task's turn: one run of what waits. Answers whether it has to come again.
-    pub(crate) fn gather(&self) -> bool {
-        let again = self.gather_once();
-        if again.is_none() {
-            self.end_gathering();
+    /// The turn of a runtime's task: one run of what waits of that runtime's calls.
+    pub(crate) fn gather(&self, home: runtime::Id) -> Turn {
+        let turn = self.gather_once(home);
+        if turn == Turn::Over {
+            self.end_gathering(home);
         }
-        again.unwrap_or(false)
+        turn
     }
 
-    /// `None` where there is nothing for the task to run.
-    fn gather_once(&self) -> Option<bool> {
-        let mut seat = self.wait_for_seat()?;
-        let worker = seat.as_mut()?;
+    fn gather_once(&self, home: runtime::Id) -> Turn {
+        let Some(mut seat) = self.try_seat() else { return Turn::Busy };
+        let Some(worker) = seat.as_mut() else { return Turn::Over };
         let now = Instant::now();
         let mut state = self.lock();
-        if state.closed || state.place() == Place::Thread || state.queue.next(now) != Next::Take {
-            return None;
+        if state.closed || state.place() == Place::Thread || !state.waits_at(home) {
+            return Turn::Over;
         }
-        let taken = self.take(&mut state, now);
+        let taken = self.take(&mut state, now, Some(home));
         let wake = state.begin_short(now);
         drop(state);
         if wake {
@@ -304,18 +324,22 @@ impl Shared {
         let mut state = self.lock();
         state.end_short();
         state.working = None;
-        state.gathering = state.queue.len() > 0;
         if state.closed {
             drop(state);
             // Its last handle was dropped by one of the answers.
             *seat = None;
-            return None;
+            return Turn::Over;
         }
-        Some(state.gathering)
+        if state.waits_at(home) { Turn::Again } else { Turn::Over }
     }
 
-    fn take(&self, state: &mut State, now: Instant) -> Taken<Entry> {
-        let taken = state.queue.take(now);
+    /// Takes from one runtime's calls, or from those that no task will run.
+    fn take(&self, state: &mut State, now: Instant, home: Option<runtime::Id>) -> Taken<Entry> {
+        let gathering = &state.gathering;
+        let taken = state.queue.take(now, |entry| match home {
+            Some(_) => entry.home == home,
+            None => !entry.is_gathered(gathering),
+        });
         state.working = Some(thread::current().id());
         state.running.clear();
         state.running.extend(taken.batch.iter().map(|entry| entry.number));
@@ -429,13 +453,27 @@ impl State {
 
     /// Whether something waits that is the thread's to run.
     fn is_for_thread(&self, now: Instant) -> bool {
-        !self.gathering && self.short_run.is_none() && self.queue.next(now) == Next::Take
+        self.short_run.is_none() && self.queue.next(now) == Next::Take && self.has_orphans()
+    }
+
+    /// Whether something waits that no task is on its way for.
+    fn has_orphans(&self) -> bool {
+        self.queue.any(|entry| !entry.is_gathered(&self.gathering))
+    }
+
+    /// Whether a call of this runtime waits.
+    fn waits_at(&self, home: runtime::Id) -> bool {
+        self.queue.any(|entry| entry.home == Some(home))
     }
 }
 
 // === impl Entry ===
 
 impl Entry {
+    fn is_gathered(&self, gathering: &[runtime::Id]) -> bool {
+        self.home.is_some_and(|home| gathering.contains(&home))
+    }
+
     pub(crate) fn answer(self, outcome: Outcome) {
         // Nobody listens any more when the caller gave up.
         let _ = self.reply.send(Reply::Done(outcome));

@@ -22,6 +22,10 @@ const SCANNED_RESIDENT: usize = 1 << 20;
 /// static data, the rest is cheaper given back.
 const RESET_RESIDENT: usize = 256 << 10;
 
+/// How much of a table stays with its slot: a page, 512 functions. wasmtime writes zeros over a table of that size; from
+/// there on it scans, which costs a small table more than all the rest of its life.
+const TABLE_RESIDENT: usize = 4 << 10;
+
 /// What the pool of sandboxes is made for.
 #[derive(Clone, Debug)]
 pub struct EngineOptions {
@@ -172,7 +176,7 @@ fn pool(options: &EngineOptions, cleaning: Cleaning) -> PoolingAllocationConfig 
         .max_component_instance_size(1 << 20)
         .table_elements(1 << 16)
         .linear_memory_keep_resident(resident)
-        .table_keep_resident(64 << 10)
+        .table_keep_resident(TABLE_RESIDENT)
         .async_stack_keep_resident(32 << 10)
         .pagemap_scan(scan);
     pool

@@ -16,6 +16,8 @@ struct Call {
     load: Option<Load>,
     /// Calls of the same kind join.
     kind: u8,
+    /// Where it was made.
+    home: u8,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -25,12 +27,14 @@ enum Step {
         time_left: u64,
         load: Option<Load>,
         kind: u8,
+        home: u8,
     },
     /// The caller of one of the calls so far gives up.
     Cancel(usize),
     /// Time passes.
     Wait(u64),
-    Take,
+    /// Of all calls, or of those made in one place.
+    Take(Option<u8>),
     JoinAtMost(u64),
     StopBatching,
     Drain,
@@ -62,13 +66,17 @@ fn load() -> impl Strategy<Value = Option<Load>> {
 }
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
-    let push =
-        (0..20u64, load(), 0..2u8).prop_map(|(time_left, load, kind)| Step::Push { time_left, load, kind });
+    let push = (0..20u64, load(), 0..2u8, 0..2u8).prop_map(|(time_left, load, kind, home)| Step::Push {
+        time_left,
+        load,
+        kind,
+        home,
+    });
     let step = prop_oneof![
         80 => push,
         20 => (0..100usize).prop_map(Step::Cancel),
         20 => (0..10u64).prop_map(Step::Wait),
-        50 => Just(Step::Take),
+        50 => prop::option::of(0..2u8).prop_map(Step::Take),
         2 => (0..60u64).prop_map(Step::JoinAtMost),
         1 => Just(Step::StopBatching),
         5 => Just(Step::Drain),
@@ -113,9 +121,9 @@ proptest! {
         let mut waiting: Vec<Call> = Vec::new();
         for step in steps {
             match step {
-                Step::Push { time_left, load, kind } => {
+                Step::Push { time_left, load, kind, home } => {
                     let deadline = now + Duration::from_millis(time_left);
-                    let call = Call { number: calls.len(), deadline, cancelled: Rc::default(), load, kind };
+                    let call = Call { number: calls.len(), deadline, cancelled: Rc::default(), load, kind, home };
                     calls.push(call.clone());
                     let refused = queue.push(call.clone(), now).err();
                     prop_assert_eq!(refused.is_some(), waiting.len() >= bound);
@@ -129,14 +137,16 @@ proptest! {
                     }
                 }
                 Step::Wait(time) => now += Duration::from_millis(time),
-                Step::Take => {
-                    let Taken { batch, late } = queue.take(now);
+                Step::Take(home) => {
+                    let such = |call: &Call| home.is_none_or(|home| home == call.home);
+                    let Taken { batch, late } = queue.take(now, such);
+                    prop_assert!(batch.iter().chain(&late).all(such));
                     check_batch(&batch, limits, now)?;
                     for call in &late {
                         prop_assert!(call.deadline <= now || call.cancelled.get());
                     }
-                    // Nobody overtakes the first that is alive, and it is always run.
-                    let first = waiting.iter().find(|call| call.deadline > now && !call.cancelled.get());
+                    // Nobody such overtakes the first that is alive, and it is always run.
+                    let first = waiting.iter().find(|call| such(call) && call.deadline > now && !call.cancelled.get());
                     prop_assert_eq!(first.map(|call| call.number), batch.first().map(|call| call.number));
                     for call in batch.iter().chain(&late) {
                         let place = waiting.iter().position(|waiting| waiting.number == call.number);
@@ -171,7 +181,14 @@ const LIMITS: BatchLimits = BatchLimits { rows: 4, elements: 100, delay: Duratio
 
 fn call(number: usize, now: Instant, rows: u64, kind: u8) -> Call {
     let deadline = now + Duration::from_secs(1);
-    Call { number, deadline, cancelled: Rc::default(), load: Some(Load { rows, elements: rows }), kind }
+    Call {
+        number,
+        deadline,
+        cancelled: Rc::default(),
+        load: Some(Load { rows, elements: rows }),
+        kind,
+        home: 0,
+    }
 }
 
 #[test]
@@ -207,7 +224,7 @@ fn what_does_not_join_keeps_its_place_and_is_next() {
     for (number, kind) in [0, 1, 0, 1, 0].into_iter().enumerate() {
         queue.push(call(number, now, 1, kind), now).unwrap();
     }
-    let mut numbers = || queue.take(now).batch.iter().map(|call| call.number).collect::<Vec<_>>();
+    let mut numbers = || queue.take(now, |_| true).batch.iter().map(|call| call.number).collect::<Vec<_>>();
     assert_eq!(numbers(), [0, 2, 4]);
     assert_eq!(numbers(), [1, 3]);
 }

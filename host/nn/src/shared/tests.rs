@@ -76,6 +76,19 @@ fn job(microseconds: f32) -> Job {
     }
 }
 
+fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap()
+}
+
+/// Without a thread, and sure that runs are short ones.
+fn short(stand_in: StandIn) -> Arc<Shared> {
+    let shared = Arc::new(Shared::new("test", options(), stand_in));
+    for _ in 0..100 {
+        shared.lock().pace.ran(Duration::from_micros(40));
+    }
+    shared
+}
+
 fn in_an_hour() -> Instant {
     Instant::now() + Duration::from_secs(3600)
 }
@@ -162,20 +175,58 @@ async fn after_it_the_graph_stays_on_its_thread() {
 }
 
 #[test]
-fn what_a_task_was_to_run_is_the_threads_once_its_runtime_is_gone() {
-    let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+fn a_runtimes_task_runs_its_own_calls_and_no_others() {
     let (stand_in, ran) = stand_in();
-    let shared = Arc::new(Shared::new("test", options(), stand_in));
-    for _ in 0..100 {
-        shared.lock().pace.ran(Duration::from_micros(40));
+    let shared = short(stand_in);
+    let (first, second) = (runtime(), runtime());
+    let push = |runtime: &tokio::runtime::Runtime| {
+        let _entered = runtime.enter();
+        shared.push(job(40.0), in_an_hour()).unwrap()
+    };
+    let mut calls = [push(&first), push(&second), push(&first), push(&second)];
+    let [first_0, second_0, first_2, second_2] = &mut calls;
+    for waiting in [first_0, first_2] {
+        assert!(matches!(first.block_on(&mut waiting.reply), Ok(Reply::Done(Ok(_)))));
     }
+    // Together, and then each alone for comparison.
+    assert_eq!(ran.lock().unwrap().len(), 3);
+    assert_eq!(shared.lock().gathering, [second.handle().id()]);
+    assert!(second_0.reply.try_recv().is_err() && second_2.reply.try_recv().is_err());
+    for waiting in [second_0, second_2] {
+        assert!(matches!(second.block_on(&mut waiting.reply), Ok(Reply::Done(Ok(_)))));
+    }
+    assert!(shared.lock().gathering.is_empty());
+}
+
+#[test]
+fn a_task_comes_again_while_another_runtimes_run_is_under_way() {
+    let (stand_in, ran) = stand_in();
+    let shared = short(stand_in);
+    let runtime = runtime();
+    let entered = runtime.enter();
+    let waiting = shared.push(job(40.0), in_an_hour()).unwrap();
+    let home = runtime.handle().id();
+    {
+        let _seat = shared.worker.lock().unwrap();
+        assert_eq!(shared.gather(home), Turn::Busy);
+        assert_eq!(shared.lock().gathering, [home]);
+    }
+    assert_eq!(shared.gather(home), Turn::Over);
+    assert_eq!(ran.lock().unwrap().len(), 1);
+    drop((waiting, entered));
+}
+
+#[test]
+fn what_a_task_was_to_run_is_the_threads_once_its_runtime_is_gone() {
+    let (stand_in, ran) = stand_in();
+    let shared = short(stand_in);
     let first = runtime();
     let entered = first.enter();
     let mut waiting = shared.push(job(40.0), in_an_hour()).unwrap();
-    assert!(shared.lock().gathering);
+    assert_eq!(shared.lock().gathering, [first.handle().id()]);
     drop(entered);
     drop(first);
-    assert!(!shared.lock().gathering);
+    assert!(shared.lock().gathering.is_empty());
     let working = Arc::clone(&shared);
     let thread = thread::spawn(move || working.work());
     let answer = runtime().block_on(&mut waiting.reply).unwrap();
