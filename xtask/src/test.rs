@@ -180,6 +180,8 @@ fn deny() -> anyhow::Result<Option<String>> {
         ]))?;
     }
     let program = if present { "cargo-deny".into() } else { installed };
+    // The crates of every platform: cargo-deny reads them all and downloads none.
+    process::run(&mut cargo(&["fetch", "--locked"]))?;
     let mut command = Command::new(program);
     command.args(["--offline", "check", "bans", "licenses", "sources"]).current_dir(process::root());
     process::run(&mut command)?;
