@@ -3,13 +3,13 @@
 //! `shared.rs` has one spawned by the first call that waits, on the runtime that this call runs on, behind all that is
 //! ready there: whoever of them asks for the graph is part of the same run. No timer, and no thread is woken. Calls on
 //! other runtimes have tasks of their own: with one for all, answers had to wake other threads, which cost more than
-//! their runs.
+//! their runs. While another one's run is under way it looks for more that is ready instead of waiting, and so a graph
+//! that is busy gets larger runs.
 
-use std::future::poll_fn;
 use std::sync::Arc;
-use std::task::Poll;
 
 use tokio::runtime::{self, Handle};
+use tokio::task::yield_now;
 
 use crate::shared::{Shared, Turn};
 
@@ -37,23 +37,9 @@ pub(crate) fn spawn(shared: &Arc<Shared>, runtime: &Handle) {
                 Turn::Again => patience = PATIENCE,
                 Turn::Busy => patience -= 1,
             }
-            step_back().await;
+            yield_now().await;
         }
     });
-}
-
-/// Lets everything run that is ready. tokio's own `yield_now` asks the system for more besides, every time.
-async fn step_back() {
-    let mut stepped = false;
-    poll_fn(|context| {
-        if stepped {
-            return Poll::Ready(());
-        }
-        stepped = true;
-        context.waker().wake_by_ref();
-        Poll::Pending
-    })
-    .await;
 }
 
 // === impl OnItsWay ===

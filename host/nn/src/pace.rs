@@ -5,9 +5,6 @@
 
 use std::time::Duration;
 
-/// Up to here a run costs no more than waiting for others, joining them and waking each of them again.
-const TINY: Duration = Duration::from_micros(12);
-
 /// Up to here a run may hold up one of the asynchronous runtime's threads.
 const SHORT: Duration = Duration::from_micros(200);
 
@@ -21,8 +18,6 @@ const PENALTY: u32 = 1024;
 /// Where to run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Place {
-    /// In the call itself, alone.
-    Here,
     /// In a task behind all that is ready, together with what was asked for meanwhile.
     Task,
     /// On the graph's own thread.
@@ -67,7 +62,6 @@ impl Pace {
     pub(crate) fn place(&self) -> Place {
         match self.usual {
             _ if self.penalty > 0 => Place::Thread,
-            usual if usual < TINY => Place::Here,
             usual if usual < SHORT => Place::Task,
             _ => Place::Thread,
         }
@@ -89,7 +83,6 @@ mod tests {
         assert_eq!(Pace::new().place(), Place::Thread);
         assert_eq!(after(2, Duration::from_micros(5)).place(), Place::Thread);
         assert_eq!(after(10, Duration::from_micros(5)).place(), Place::Task);
-        assert_eq!(after(100, Duration::from_micros(5)).place(), Place::Here);
         assert_eq!(after(1000, Duration::from_micros(50)).place(), Place::Task);
         assert_eq!(after(1000, Duration::from_micros(300)).place(), Place::Thread);
     }
@@ -100,7 +93,7 @@ mod tests {
         for _ in 0..3 {
             pace.ran(Duration::from_millis(20));
             pace.ran(Duration::from_micros(5));
-            assert_eq!(pace.place(), Place::Here);
+            assert_eq!(pace.place(), Place::Task);
         }
         (0..40).for_each(|_| pace.ran(Duration::from_millis(20)));
         assert_eq!(pace.place(), Place::Thread);
@@ -115,7 +108,7 @@ mod tests {
                 assert_eq!(pace.place(), Place::Thread);
                 pace.ran(Duration::from_micros(5));
             }
-            assert_eq!(pace.place(), Place::Here);
+            assert_eq!(pace.place(), Place::Task);
         }
     }
 }

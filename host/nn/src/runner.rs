@@ -1,7 +1,7 @@
 //! A graph's queue and who works it, as its callers see them.
 //!
 //! `graph.rs` submits jobs and awaits their answers. Who runs them, the graph's own thread or, where runs have proved to be
-//! short, the caller or a task, is `shared.rs`'s business. The thread holds no handle to the graph, so the last handle's
+//! short, a task beside the caller, is `shared.rs`'s business. The thread holds no handle to the graph, so the last handle's
 //! drop can end it. Tasks are woken, and dropped, only outside the lock.
 
 use std::any::Any;
@@ -124,10 +124,6 @@ impl Runner {
             if deadline <= Instant::now() {
                 return Err(NnError::Deadline);
             }
-            job = match self.shared.run_here(job) {
-                Ok(outcome) => return outcome,
-                Err(job) => job,
-            };
             let mut waiting = self.shared.push(job, deadline)?;
             let reply = waiting.answer(deadline).await?;
             match reply {

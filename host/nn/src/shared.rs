@@ -2,11 +2,10 @@
 //!
 //! `runner.rs` pushes entries, [`Shared::work`] is the thread's life, `gatherer.rs` is the task. Runs are done by one at a
 //! time, whoever holds the worker: where they are long, the thread, which a caller wakes; where they have proved to be
-//! short, a task of the caller's runtime that is polled behind all that is ready there, so that what was asked for
-//! meanwhile is one run; and where they take no longer than that would, the caller itself. For the last two no thread is
-//! woken, neither for a run nor by its answers: the graph's own then only looks after them, and a run that goes on for too
-//! long is stopped and done again on it. What has no task on its way is the thread's to run, so nothing waits for ever.
-//! Nothing under the state's lock calls out.
+//! short, a task of the callers' runtime that is polled behind all that is ready there, so that what was asked for
+//! meanwhile is one run. For those no thread is woken, neither for a run nor by its answers: the graph's own then only
+//! looks after them, and a run that goes on for too long is stopped and done again on it. What has no task on its way is
+//! the thread's to run, so nothing waits for ever. Nothing under the state's lock calls out.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, TryLockError};
@@ -20,15 +19,12 @@ use crate::gatherer;
 use crate::pace::{Pace, Place};
 use crate::queue::{Load, Next, Queue, Queued, Taken};
 use crate::runner::{Execute, Job, Outcome, Reply, RunnerOptions, Switch, Waiting};
-use crate::worker::{Ran, Worker};
+use crate::worker::Worker;
 use crate::worth::Worth;
 use crate::{NnError, batch};
 
 /// How long a run outside the thread may hold up the asynchronous runtime before it is stopped.
 const PATIENCE: Duration = Duration::from_millis(10);
-
-/// How often a short run looks whether another one is over: some microseconds.
-const SPINS: u32 = 2000;
 
 /// How often the thread looks after such runs, while there are any.
 const LOOK: Duration = Duration::from_millis(5);
@@ -236,47 +232,6 @@ impl Shared {
         self.wake.wait_timeout(state, LOOK).unwrap_or_else(PoisonError::into_inner).0
     }
 
-    /// Runs a job right here, where its run can be expected to be over before others could join it.
-    ///
-    /// # Errors
-    ///
-    /// The job, where it has to be pushed.
-    pub(crate) fn run_here(&self, job: Job) -> Result<Outcome, Job> {
-        if self.lock().place() != Place::Here {
-            return Err(job);
-        }
-        let Some(mut seat) = self.wait_for_seat() else { return Err(job) };
-        let Some(worker) = seat.as_mut() else { return Ok(Err(NnError::Stopped)) };
-        let mut state = self.lock();
-        if state.closed {
-            return Ok(Err(NnError::Stopped));
-        }
-        if state.place() != Place::Here || state.queue.len() > 0 {
-            return Err(job);
-        }
-        state.running.clear();
-        self.start(&mut state);
-        let wake = state.begin_short(Instant::now());
-        drop(state);
-        if wake {
-            self.wake.notify_one();
-        }
-        let ran = worker.execute(self, &job);
-        let pass_on = {
-            let mut state = self.lock();
-            state.end_short();
-            state.has_orphans()
-        };
-        drop(seat);
-        if pass_on {
-            self.wake.notify_one();
-        }
-        match ran {
-            Ran::Ended(outcome) => Ok(outcome),
-            Ran::Overran => Err(job),
-        }
-    }
-
     /// The worker, unless somebody else runs.
     fn try_seat(&self) -> Option<MutexGuard<'_, Option<Worker>>> {
         match self.worker.try_lock() {
@@ -284,17 +239,6 @@ impl Shared {
             Err(TryLockError::Poisoned(seat)) => Some(seat.into_inner()),
             Err(TryLockError::WouldBlock) => None,
         }
-    }
-
-    /// The same, after the moment that another caller's run can take.
-    fn wait_for_seat(&self) -> Option<MutexGuard<'_, Option<Worker>>> {
-        for _ in 0..SPINS {
-            match self.try_seat() {
-                None => std::hint::spin_loop(),
-                seat => return seat,
-            }
-        }
-        None
     }
 
     /// The turn of a runtime's task: one run of what waits of that runtime's calls.

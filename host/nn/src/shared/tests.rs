@@ -105,7 +105,7 @@ async fn until_here(runner: &Runner, ran: &Mutex<Vec<ThreadId>>, microseconds: f
 }
 
 #[tokio::test]
-async fn runs_begin_on_the_thread_and_short_ones_move_to_the_caller() {
+async fn runs_begin_on_the_thread_and_short_ones_move_to_the_callers() {
     let (stand_in, ran) = stand_in();
     let runner = Runner::start("test", options(), stand_in).unwrap();
     until_here(&runner, &ran, 0.0).await;
@@ -126,7 +126,6 @@ async fn a_runner_that_may_not_runs_everything_on_its_thread() {
 async fn calls_of_one_moment_are_one_run_in_a_task() {
     let (stand_in, ran) = stand_in();
     let runner = Arc::new(Runner::start("test", options(), stand_in).unwrap());
-    // Long enough to be worth the wait for others.
     until_here(&runner, &ran, 40.0).await;
     for _ in 0..MANY {
         let before = runner.counts();
