@@ -95,6 +95,8 @@ pub struct LimitsAllowed {
     pub grants: Vec<Grant>,
     /// How graphs are run, in place of what bundles ask for.
     pub batching: Batching,
+    /// Threads that one run of a graph may use; else as many as suit its size.
+    pub intra_op_threads: Option<usize>,
 }
 
 /// The largest memory of a sandbox unless the operator says otherwise: enough for CPython with its heap.
@@ -202,6 +204,7 @@ impl LimitsAllowed {
                     .unwrap_or(default.batching.max_elements),
                 max_delay: own.max_delay.or(asked.max_delay).unwrap_or(default.batching.max_delay),
             },
+            intra_op_threads: self.intra_op_threads,
             ..default
         }
     }

@@ -13,7 +13,7 @@ use mlhost_wire::values::NamedTensor;
 use crate::queue::BatchLimits;
 use crate::runner::{Job, RunCounts, Runner, RunnerOptions, panic_text};
 use crate::session::GraphSession;
-use crate::{GraphInfo, NnError, batch, runtime, validate};
+use crate::{GraphInfo, NnError, batch, runtime, threads, validate};
 
 /// How a graph is run, and how much of it a caller may take.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,9 +24,9 @@ pub struct GraphOptions {
     /// How many elements the inputs of one call may have in all; a text counts as one. Default 16 Mi (64 MiB of
     /// float32).
     pub max_elements: u64,
-    /// Threads that one operator of one run may use, at least 1. Default 1: under load a core a call wastes least.
-    /// Keep graphs × threads at or below the machine's cores.
-    pub intra_op_threads: usize,
+    /// Threads that one operator of one run may use, at least 1. Default `None`: one for each core where the weights
+    /// have a mebibyte or more, else one.
+    pub intra_op_threads: Option<usize>,
     /// What is run together of the calls that wait.
     pub batching: Batching,
 }
@@ -78,7 +78,7 @@ impl Default for GraphOptions {
         Self {
             max_queue: 1024,
             max_elements: 16 * 1024 * 1024,
-            intra_op_threads: 1,
+            intra_op_threads: None,
             batching: Batching::default(),
         }
     }
@@ -115,7 +115,8 @@ impl Graph {
         let failed = |message| NnError::Load { graph: name.to_owned(), path: path.to_owned(), message };
         let environment = runtime::environment()?;
         // `ort` asserts what a hostile model may break, such as the types that a sequence may hold.
-        let open = || GraphSession::open(&environment, name, path, options.intra_op_threads);
+        let threads = threads::for_graph(path, options.intra_op_threads);
+        let open = || GraphSession::open(&environment, name, path, threads);
         let session = match catch_unwind(AssertUnwindSafe(open)) {
             Ok(opened) => opened.map_err(failed)?,
             Err(payload) => return Err(failed(panic_text(&*payload))),
@@ -159,8 +160,9 @@ impl Graph {
         self.inner.runner.waiting()
     }
 
-    /// Runs the graph, together with what else waits for it. Answers by the deadline at the latest; a call that is then still waiting is never run, one
-    /// that is running is stopped at its next operator. The same happens when the future is dropped.
+    /// Runs the graph, together with what else waits for it. Answers by the deadline at the latest; a call that is then
+    /// still waiting is never run, one that is running is stopped at its next operator. The same happens when the
+    /// future is dropped.
     ///
     /// # Errors
     ///

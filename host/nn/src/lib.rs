@@ -20,6 +20,7 @@ mod runner;
 mod runtime;
 mod session;
 mod shared;
+mod threads;
 mod trial;
 mod validate;
 mod worker;

@@ -172,7 +172,7 @@ fn commit(environment: &Environment, path: &Path, intra_op_threads: usize) -> Re
     let configured = |error: ort::Error<SessionBuilder>| error.to_string();
     let builder = Session::builder(environment).map_err(text)?;
     let builder = builder.with_optimization_level(GraphOptimizationLevel::All).map_err(configured)?;
-    let builder = builder.with_intra_threads(intra_op_threads.max(1)).map_err(configured)?;
+    let builder = builder.with_intra_threads(intra_op_threads).map_err(configured)?;
     // A thread that spins for its next task takes the core from the guests.
     let builder = builder.with_intra_op_spinning(false).map_err(configured)?;
     let builder = builder.with_inter_op_spinning(false).map_err(configured)?;

@@ -81,8 +81,9 @@ impl CodeCache {
         if !about.is_file() || about.len() > ENTRY_BYTES {
             return Err(format!("it is no file of at most {ENTRY_BYTES} bytes"));
         }
-        let mut bytes = Vec::with_capacity(usize::try_from(about.len()).unwrap_or_default() + 1);
-        (&file).take(ENTRY_BYTES).read_to_end(&mut bytes).map_err(text)?;
+        // In one read. Should the file grow meanwhile, the MAC finds out.
+        let mut bytes = vec![0; usize::try_from(about.len()).unwrap_or_default()];
+        (&file).read_exact(&mut bytes).map_err(text)?;
         let Some(length) = bytes.len().checked_sub(MAC_BYTES) else {
             return Err("it is cut short".to_owned());
         };

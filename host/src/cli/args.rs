@@ -76,6 +76,10 @@ pub(super) struct ServeArgs {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     pub(super) max_queue: Option<u32>,
 
+    /// Threads that one run of a graph may use [default: one for each core where its weights have 1 MiB or more, else one]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=config::MAX_WORKERS as i64))]
+    pub(super) intra_op_threads: Option<u32>,
+
     /// Keep no compiled code on disk, and use none
     #[arg(long)]
     pub(super) no_code_cache: bool,

@@ -25,6 +25,7 @@ pub(super) fn allowed(parts: &PartArgs) -> LimitsAllowed {
         data_bytes: parts.max_data,
         grants: parts.allow.clone(),
         batching: Batching::default(),
+        intra_op_threads: None,
     }
 }
 

@@ -36,6 +36,7 @@ pub(super) fn run(args: &ServeArgs) -> anyhow::Result<()> {
             max_delay: args.max_batch_delay,
             max_queue: args.max_queue.map(|calls| calls as usize),
         },
+        intra_op_threads: args.intra_op_threads.map(|threads| threads as usize),
         ..model::allowed(&args.source.parts)
     };
     let mut source = model::source(&args.source, &allowed)?;
