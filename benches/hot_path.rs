@@ -17,6 +17,7 @@ use std::fs;
 use std::hint::black_box;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
@@ -119,9 +120,9 @@ enum Stage {
     Decode,
     Encode(Reply),
     Graph(Graph, Vec<NamedTensor>),
-    Echo(Guest, Call),
+    Echo(Arc<Guest>, Call),
     Native(Iris),
-    Sandboxed(Guest),
+    Sandboxed(Arc<Guest>),
 }
 
 /// Where stages run.
@@ -206,7 +207,7 @@ impl Place {
         Ok(Graph::load("iris", &models().join("iris/iris.onnx"), &GraphOptions::default())?)
     }
 
-    fn guest(&self, sample: &str, graphs: Graphs) -> anyhow::Result<Guest> {
+    fn guest(&self, sample: &str, graphs: Graphs) -> anyhow::Result<Arc<Guest>> {
         // Small, so that valgrind can keep an account of the address space.
         let options =
             EngineOptions { instances: 4, max_memory_bytes: 64 << 20, scan: false, code_cache: None };

@@ -63,7 +63,7 @@ fn guest_input(rows: usize) -> GuestInput {
     GuestInput::Table(table.build().unwrap())
 }
 
-fn load(runtime: &Runtime, engine: &Engine, sample: &str, graphs: Graphs) -> Guest {
+fn load(runtime: &Runtime, engine: &Engine, sample: &str, graphs: Graphs) -> Arc<Guest> {
     let folder = models().join(sample);
     let component = fs::read(folder.join("component.wasm")).unwrap();
     let labels = fs::read(folder.join("labels.txt")).map(|labels| ("labels".to_owned(), labels));
@@ -125,7 +125,7 @@ fn sandbox(criterion: &mut Criterion) {
 
     for rows in ROWS {
         let (call, input) = (call(rows), guest_input(rows));
-        let sandboxed = |guest: &Guest| {
+        let sandboxed = |guest: &Arc<Guest>| {
             let deadline = Instant::now() + PATIENCE;
             black_box(runtime.block_on(guest.predict(black_box(&call), deadline)).unwrap())
         };

@@ -3,6 +3,7 @@
 //! Made by `cli::serve` before anything listens, and by `cli::inspect`; `serve::handler` calls [`App::predict`] with a
 //! decoded call, whatever dialect it came in. Knows no HTTP.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use mlhost_nn::NnError;
@@ -23,7 +24,7 @@ pub struct App {
 }
 
 enum Predictor {
-    Sandboxed(Box<Guest>),
+    Sandboxed(Arc<Guest>),
     Native(Passthrough),
 }
 
@@ -70,7 +71,7 @@ impl App {
         let predictor = match source.component.take() {
             Some(component) => {
                 let guest = source.guest(&component, graphs);
-                Predictor::Sandboxed(Box::new(Guest::load(engine, guest, patience).await?))
+                Predictor::Sandboxed(Guest::load(engine, guest, patience).await?)
             }
             None => Predictor::Native(Passthrough::new(&graphs)?),
         };

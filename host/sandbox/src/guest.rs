@@ -1,7 +1,8 @@
 //! A guest: one compiled component, and one fresh instance of it for every call.
 //!
 //! Loaded by host's `serve` before it listens, with code that `code.rs` has or compiles; called by `App::predict`. No code
-//! is compiled and no file is read inside a call. A call's instance is dropped with the call, whatever happened in it.
+//! is compiled and no file is read inside a call. A call's instance is dropped with the call, whatever happened in it;
+//! where no other call is under way, right after its answer, and the next call's instance is made then (`spare.rs`).
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -22,6 +23,7 @@ use crate::limits::Limits;
 use crate::linker;
 use crate::resources::GuestResources;
 use crate::snapshot::{self, Snapshot};
+use crate::spare::{self, Shelf, Spare};
 use crate::state::GuestState;
 use crate::trap::classify;
 use crate::wasi::{WasiGrants, WasiState};
@@ -64,6 +66,7 @@ pub struct Guest {
     wasi: Option<WasiGrants>,
     start: Start,
     code: CodeSource,
+    spare: Shelf,
 }
 
 /// Where each call's instance begins.
@@ -99,7 +102,7 @@ impl Guest {
         engine: &Engine,
         source: GuestSource<'_>,
         patience: Duration,
-    ) -> Result<Self, SandboxError> {
+    ) -> Result<Arc<Self>, SandboxError> {
         let begun = Instant::now();
         let (name, component) = (source.name, source.component);
         let origin = engine.code.is_some().then(|| Origin::new(&source, &source.limits_in(engine)));
@@ -117,7 +120,7 @@ impl Guest {
         let microseconds = u64::try_from(begun.elapsed().as_micros()).unwrap_or(u64::MAX);
         tracing::info!(guest = name, source = guest.code.name(), microseconds, "code loaded");
         guest.attempt(patience).await?;
-        Ok(guest)
+        Ok(Arc::new(guest))
     }
 
     /// A guest that begins at `snapshot`, or at its component's own beginning.
@@ -145,14 +148,16 @@ impl Guest {
             wasi: uses_wasi.then_some(source.grants),
             start,
             code: code.source,
+            spare: Shelf::default(),
         })
     }
 
     /// Makes an instance as a call would, once.
     pub(crate) async fn attempt(&self, patience: Duration) -> Result<(), SandboxError> {
-        self.within(Instant::now() + patience, async |store| self.try_out(store).await)
-            .await
-            .map_err(|error| SandboxError::LoadContext(Box::new(error)))
+        let deadline = Instant::now() + patience;
+        let tried =
+            self.within(self.store(deadline)?, deadline, async |store| self.try_out(store).await).await;
+        tried.map(drop).map_err(|error| SandboxError::LoadContext(Box::new(error)))
     }
 
     /// Where each call's instance begins.
@@ -165,6 +170,11 @@ impl Guest {
     #[must_use]
     pub fn code(&self) -> CodeSource {
         self.code
+    }
+
+    #[cfg(test)]
+    pub(crate) fn spare(&self) -> &Shelf {
+        &self.spare
     }
 
     pub(crate) fn engine(&self) -> &Engine {
@@ -202,14 +212,21 @@ impl Guest {
     ///
     /// [`SandboxError::Rejected`] is the guest's word to the caller; everything else is a fault of the guest, its
     /// graph, or the server's load.
-    pub async fn predict(&self, call: &Call, deadline: Instant) -> Result<Reply, SandboxError> {
+    pub async fn predict(self: &Arc<Self>, call: &Call, deadline: Instant) -> Result<Reply, SandboxError> {
         let lent = Lent::new(&call.input).ok_or_else(|| {
             SandboxError::Rejected(format!("a table has at most {} rows; send it in parts", u32::MAX))
         })?;
         let params: Vec<_> = call.params.iter().map(convert::param_in).collect();
-        let output = self
-            .within(deadline, async |store| {
-                let instance = self.model.instance_pre().instantiate_async(&mut *store).await?;
+        let (store, instance) = match self.spare.take().map(|spare| spare.for_call(deadline)) {
+            Some((store, instance)) => (store, Some(instance)),
+            None => (self.store(deadline)?, None),
+        };
+        let (output, used) = self
+            .within(store, deadline, async |store| {
+                let instance = match instance {
+                    Some(instance) => instance,
+                    None => self.model.instance_pre().instantiate_async(&mut *store).await?,
+                };
                 if matches!(self.start, Start::LoadContext(_)) {
                     let model = Model::new(&mut *store, &instance)?;
                     self.load_context(&model, store).await?;
@@ -222,21 +239,51 @@ impl Guest {
                 answer.map_err(failure)
             })
             .await?;
+        self.retire(used);
         let output = convert::output_out(output);
         check(&output)?;
         Ok(Reply { output })
     }
 
-    /// Gives `work` a fresh store, and ends it at the deadline: inside the guest by the epoch, outside by the timer.
+    /// Drops what a call was in: at once under load; else once its answer is on its way, and makes a spare then.
+    fn retire(self: &Arc<Self>, used: Store<GuestState>) {
+        if self.engine.ticker.is_in_use() {
+            return;
+        }
+        // Without a runtime there is no later.
+        let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
+        let guest = Arc::clone(self);
+        runtime.spawn(async move {
+            drop(used);
+            if guest.spare.is_empty()
+                && let Err(error) = guest.make_spare().await
+            {
+                // The next call makes its own, and says what is wrong.
+                tracing::debug!(guest = &*guest.resources.name, %error, "no spare could be made");
+            }
+        });
+    }
+
+    pub(crate) async fn make_spare(&self) -> Result<(), SandboxError> {
+        let deadline = Instant::now() + spare::PATIENCE;
+        let make =
+            async |store: &mut Store<GuestState>| self.model.instance_pre().instantiate_async(store).await;
+        let (instance, store) = self.within(self.store(deadline)?, deadline, make).await?;
+        self.spare.put(Spare::new(store, instance));
+        Ok(())
+    }
+
+    /// Has `work` done in `store`, and ends it at the deadline: inside the guest by the epoch, outside by the timer. Gives
+    /// the store back where that went well.
     async fn within<T>(
         &self,
+        mut store: Store<GuestState>,
         deadline: Instant,
         work: impl AsyncFnOnce(&mut Store<GuestState>) -> wasmtime::Result<T>,
-    ) -> Result<T, SandboxError> {
+    ) -> Result<(T, Store<GuestState>), SandboxError> {
         let _running = self.engine.ticker.running();
-        let mut store = self.store(deadline)?;
         match tokio::time::timeout_at(deadline.into(), work(&mut store)).await {
-            Ok(Ok(value)) => Ok(value),
+            Ok(Ok(value)) => Ok((value, store)),
             Ok(Err(error)) => Err(classify(error, store.data().limiter.refused)),
             Err(_) => Err(SandboxError::Deadline),
         }

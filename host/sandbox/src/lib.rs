@@ -19,6 +19,7 @@ mod linker;
 mod precompile;
 mod resources;
 mod snapshot;
+mod spare;
 mod state;
 mod swap;
 mod target;

@@ -55,6 +55,11 @@ impl Ticker {
         Running { shared: &self.shared }
     }
 
+    /// Whether a guest runs.
+    pub(crate) fn is_in_use(&self) -> bool {
+        self.shared.running.load(Ordering::Relaxed) > 0
+    }
+
     fn thread(&self) -> Option<&Thread> {
         self.thread.as_ref().map(JoinHandle::thread)
     }

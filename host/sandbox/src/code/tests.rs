@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use mlhost_nn::Graphs;
@@ -38,7 +39,7 @@ fn source<'a>(component: &'a [u8], artifact: &str) -> GuestSource<'a> {
     }
 }
 
-async fn load(folder: Option<&Path>, source: GuestSource<'_>) -> Guest {
+async fn load(folder: Option<&Path>, source: GuestSource<'_>) -> Arc<Guest> {
     Guest::load(&engine(folder), source, PATIENCE).await.unwrap()
 }
 
