@@ -7,6 +7,7 @@
 mod cargo;
 mod encode;
 mod error;
+mod post_return;
 mod remap;
 mod toolchain;
 

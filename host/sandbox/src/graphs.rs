@@ -113,6 +113,7 @@ fn port(port: &NnPort) -> Port {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
     use std::time::Instant;
 
     use mlhost_nn::Graphs;
@@ -123,13 +124,11 @@ mod tests {
     use crate::resources::GuestResources;
 
     fn state() -> GuestState {
-        let resources = GuestResources {
+        let resources = Arc::new(GuestResources {
             name: "test".into(),
             graphs: Graphs::new(Vec::new()),
-            artifacts: std::iter::once(("a".to_owned(), Vec::new()))
-                .collect::<std::collections::BTreeMap<_, _>>()
-                .into(),
-        };
+            artifacts: std::iter::once(("a".to_owned(), Vec::new())).collect(),
+        });
         GuestState::new(&Limits::default(), resources, Instant::now())
     }
 

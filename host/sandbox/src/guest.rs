@@ -59,7 +59,7 @@ pub struct Guest {
     model: ModelPre<GuestState>,
     /// The model's `predict`, whose type was checked when the guest was loaded.
     predict: ComponentExportIndex,
-    resources: GuestResources,
+    resources: Arc<GuestResources>,
     model_config: String,
     limits: Limits,
     /// `None` for a component that imports no WASI.
@@ -139,11 +139,11 @@ impl Guest {
             predict: predict_of(&model)?,
             model,
             limits: source.limits_in(engine),
-            resources: GuestResources {
+            resources: Arc::new(GuestResources {
                 name: source.name.into(),
                 graphs: source.graphs,
-                artifacts: Arc::new(source.artifacts),
-            },
+                artifacts: source.artifacts,
+            }),
             model_config: source.model_config,
             wasi: uses_wasi.then_some(source.grants),
             start,
@@ -290,7 +290,7 @@ impl Guest {
     }
 
     pub(crate) fn store(&self, deadline: Instant) -> Result<Store<GuestState>, SandboxError> {
-        let mut state = GuestState::new(&self.limits, self.resources.clone(), deadline);
+        let mut state = GuestState::new(&self.limits, Arc::clone(&self.resources), deadline);
         if let Some(grants) = &self.wasi {
             state.wasi = Some(Box::new(WasiState::new(grants, &state.journal)?));
         }

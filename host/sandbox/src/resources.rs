@@ -6,13 +6,12 @@ use std::sync::Arc;
 
 use mlhost_nn::Graphs;
 
-/// The same for every call of a guest.
-#[derive(Clone)]
+/// The same for every call of a guest, and shared as one: what each call counts, the other cores have to hear of.
 pub(crate) struct GuestResources {
     /// How the log calls the guest.
     pub(crate) name: Arc<str>,
     /// Graphs by name.
     pub(crate) graphs: Graphs,
     /// Artifacts by name.
-    pub(crate) artifacts: Arc<BTreeMap<String, Vec<u8>>>,
+    pub(crate) artifacts: BTreeMap<String, Vec<u8>>,
 }

@@ -1,6 +1,7 @@
 //! What one call's instance carries: its limiter, its log, what the host holds for it. Made by `guest.rs` for each
 //! call and dropped with the instance; nothing in it outlives the call.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use wasmtime::component::{HasSelf, ResourceTable};
@@ -18,7 +19,7 @@ const RESOURCE_COST: usize = 256;
 pub(crate) struct GuestState {
     pub(crate) limiter: GuestLimiter,
     pub(crate) journal: Journal,
-    pub(crate) resources: GuestResources,
+    pub(crate) resources: Arc<GuestResources>,
     /// wasi:nn's tensors, graphs and errors.
     pub(crate) table: ResourceTable,
     /// When the call must have ended.
@@ -36,7 +37,7 @@ pub(crate) type Host = HasSelf<GuestState>;
 // === impl GuestState ===
 
 impl GuestState {
-    pub(crate) fn new(limits: &Limits, resources: GuestResources, deadline: Instant) -> Self {
+    pub(crate) fn new(limits: &Limits, resources: Arc<GuestResources>, deadline: Instant) -> Self {
         Self {
             limiter: GuestLimiter::new(limits),
             journal: Journal::new(resources.name.clone(), limits.log_bytes),

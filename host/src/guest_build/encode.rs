@@ -5,7 +5,7 @@ use std::path::Path;
 
 use wit_component::ComponentEncoder;
 
-use super::BuildError;
+use super::{BuildError, post_return};
 use crate::inspect::{self, PREDICTOR};
 
 /// How every core module and no component starts (WebAssembly core specification, section 5.5.16).
@@ -32,9 +32,13 @@ pub(crate) fn encode(core: &[u8], path: &Path) -> Result<Vec<u8>, BuildError> {
     if stripped.is_none() {
         return Err(BuildError::NoMetadata { path });
     }
+    let core = post_return::without(core).map_err(|error| BuildError::NotAModule {
+        path: path.clone(),
+        problem: format!("is broken: {error:#}"),
+    })?;
     let component = ComponentEncoder::default()
         .validate(true)
-        .module(core)
+        .module(&core)
         .and_then(|mut encoder| encoder.encode())
         .map_err(|error| BuildError::Encode { path: path.clone(), detail: format!("{error:#}") })?;
     let found = inspect::inspect(&component)
