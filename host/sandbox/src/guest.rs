@@ -66,7 +66,7 @@ pub struct Guest {
     wasi: Option<WasiGrants>,
     start: Start,
     code: CodeSource,
-    spare: Shelf,
+    shelf: Shelf,
 }
 
 /// Where each call's instance begins.
@@ -148,7 +148,7 @@ impl Guest {
             wasi: uses_wasi.then_some(source.grants),
             start,
             code: code.source,
-            spare: Shelf::default(),
+            shelf: Shelf::default(),
         })
     }
 
@@ -172,9 +172,8 @@ impl Guest {
         self.code
     }
 
-    #[cfg(test)]
-    pub(crate) fn spare(&self) -> &Shelf {
-        &self.spare
+    pub(crate) fn shelf(&self) -> &Shelf {
+        &self.shelf
     }
 
     pub(crate) fn engine(&self) -> &Engine {
@@ -217,7 +216,7 @@ impl Guest {
             SandboxError::Rejected(format!("a table has at most {} rows; send it in parts", u32::MAX))
         })?;
         let params: Vec<_> = call.params.iter().map(convert::param_in).collect();
-        let (store, instance) = match self.spare.take().map(|spare| spare.for_call(deadline)) {
+        let (store, instance) = match self.shelf.take().map(|spare| spare.for_call(deadline)) {
             Some((store, instance)) => (store, Some(instance)),
             None => (self.store(deadline)?, None),
         };
@@ -247,21 +246,13 @@ impl Guest {
 
     /// Drops what a call was in: at once under load; else once its answer is on its way, and makes a spare then.
     fn retire(self: &Arc<Self>, used: Store<GuestState>) {
-        if self.engine.ticker.is_in_use() {
-            return;
+        if !self.engine.ticker.is_in_use()
+            // Without a runtime there is no later.
+            && let Ok(runtime) = tokio::runtime::Handle::try_current()
+            && let Some(turning) = Shelf::turn(self)
+        {
+            runtime.spawn(turning.finish(used));
         }
-        // Without a runtime there is no later.
-        let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
-        let guest = Arc::clone(self);
-        runtime.spawn(async move {
-            drop(used);
-            if guest.spare.is_empty()
-                && let Err(error) = guest.make_spare().await
-            {
-                // The next call makes its own, and says what is wrong.
-                tracing::debug!(guest = &*guest.resources.name, %error, "no spare could be made");
-            }
-        });
     }
 
     pub(crate) async fn make_spare(&self) -> Result<(), SandboxError> {
@@ -269,7 +260,7 @@ impl Guest {
         let make =
             async |store: &mut Store<GuestState>| self.model.instance_pre().instantiate_async(store).await;
         let (instance, store) = self.within(self.store(deadline)?, deadline, make).await?;
-        self.spare.put(Spare::new(store, instance));
+        self.shelf.put(Spare::new(store, instance));
         Ok(())
     }
 

@@ -5,12 +5,14 @@
 //! been in a spare: each still gets an instance of its own. Only where no other call is under way: under load there is no
 //! idle time to do it in.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use wasmtime::Store;
 use wasmtime::component::Instance;
 
+use crate::guest::Guest;
 use crate::state::GuestState;
 
 /// How long making one may take: its start function is the guest's own code.
@@ -24,7 +26,17 @@ pub(crate) struct Spare {
 
 /// Where a guest's spare is kept.
 #[derive(Default)]
-pub(crate) struct Shelf(Mutex<Option<Spare>>);
+pub(crate) struct Shelf {
+    spare: Mutex<Option<Spare>>,
+    /// Whether an instance waits to be dropped and a spare to be made.
+    turning: AtomicBool,
+}
+
+/// The right to drop one instance later and to make a spare; the next one has it once this is dropped. One at a time, or
+/// calls that follow each other without a pause would fill the pool with what is still to be dropped.
+pub(crate) struct Turning {
+    guest: Arc<Guest>,
+}
 
 // === impl Spare ===
 
@@ -46,6 +58,12 @@ impl Spare {
 // === impl Shelf ===
 
 impl Shelf {
+    /// `None` while another has the right.
+    pub(crate) fn turn(guest: &Arc<Guest>) -> Option<Turning> {
+        let taken = guest.shelf().turning.swap(true, Ordering::Acquire);
+        (!taken).then(|| Turning { guest: Arc::clone(guest) })
+    }
+
     pub(crate) fn take(&self) -> Option<Spare> {
         self.lock().take()
     }
@@ -63,7 +81,29 @@ impl Shelf {
 
     fn lock(&self) -> MutexGuard<'_, Option<Spare>> {
         // Nothing under the lock leaves it half changed.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.spare.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+// === impl Turning ===
+
+impl Turning {
+    /// Drops what a call was in, and makes a spare where there is none.
+    pub(crate) async fn finish(self, used: Store<GuestState>) {
+        drop(used);
+        if !self.guest.shelf().is_empty() {
+            return;
+        }
+        if let Err(error) = self.guest.make_spare().await {
+            // The next call makes its own, and says what is wrong.
+            tracing::debug!(%error, "no spare could be made");
+        }
+    }
+}
+
+impl Drop for Turning {
+    fn drop(&mut self) {
+        self.guest.shelf().turning.store(false, Ordering::Release);
     }
 }
 

@@ -19,8 +19,8 @@ use crate::config::{self, LimitsAllowed, ServerConfig};
 use crate::serve::handler::{ROUTES, Service};
 use crate::serve::server::Server;
 
-/// Sandboxes over the requests that may be in the model, for those that are still to be dropped, one a worker, and the
-/// model's spare: the pool's own limit is the last line, never the first.
+/// Sandboxes over the requests that may be in the model, among them the one that is still to be dropped and the spare:
+/// the pool's own limit is the last line, never the first.
 const MORE_SANDBOXES: u32 = 8;
 
 pub(super) fn run(args: &ServeArgs) -> anyhow::Result<()> {
@@ -49,9 +49,7 @@ pub(super) fn run(args: &ServeArgs) -> anyhow::Result<()> {
 
     model::runtime()?.block_on(async {
         let engine = Engine::new(&EngineOptions {
-            instances: u32::try_from(config.max_requests + config.workers)
-                .unwrap_or(u32::MAX)
-                .saturating_add(MORE_SANDBOXES),
+            instances: u32::try_from(config.max_requests).unwrap_or(u32::MAX).saturating_add(MORE_SANDBOXES),
             max_memory_bytes: source.limits.memory_bytes,
             scan: !args.no_pagemap_scan,
             code_cache: model::code_cache(args.no_code_cache),

@@ -58,14 +58,25 @@ async fn idle() {
 async fn a_call_alone_leaves_a_spare_and_the_next_one_takes_it() {
     // The call before and its spare: there is room for no third one.
     let guest = guest("echo", 2).await;
-    assert!(guest.spare().is_empty());
+    assert!(guest.shelf().is_empty());
     for text in ["a", "b", "c"] {
         echo(&guest, text).await;
         // Not before the answer is out.
-        assert!(guest.spare().is_empty());
+        assert!(guest.shelf().is_empty());
         idle().await;
-        assert!(!guest.spare().is_empty());
+        assert!(!guest.shelf().is_empty());
     }
+}
+
+#[tokio::test]
+async fn calls_without_a_pause_between_them_leave_one_instance_to_be_dropped() {
+    // That one, the call's and a spare.
+    let guest = guest("echo", 3).await;
+    for _ in 0..100 {
+        echo(&guest, "a").await;
+    }
+    idle().await;
+    assert!(!guest.shelf().is_empty());
 }
 
 #[tokio::test]
@@ -74,11 +85,11 @@ async fn where_another_call_is_under_way_there_is_none() {
     let other = guest.engine().ticker.running();
     echo(&guest, "a").await;
     idle().await;
-    assert!(guest.spare().is_empty());
+    assert!(guest.shelf().is_empty());
     drop(other);
     echo(&guest, "b").await;
     idle().await;
-    assert!(!guest.spare().is_empty());
+    assert!(!guest.shelf().is_empty());
 }
 
 #[tokio::test]
