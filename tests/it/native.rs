@@ -1,5 +1,7 @@
 //! Models without a component: the graph as it is, a classifier with two outputs included.
 
+use std::fs;
+
 use serde_json::json;
 
 use crate::running::{Running, models, root};
@@ -32,6 +34,20 @@ fn tensors_are_answered_by_the_outputs_names() {
         assert_eq!(answer.status, 200, "{answer:?}");
         assert_eq!(answer.json()["predictions"]["label"], json!([0]));
     }
+}
+
+#[test]
+fn onnx_runtime_collects_nothing() {
+    let home = tempfile::tempdir().unwrap();
+    let graph = models().join("iris/iris.onnx");
+    let home_folder = home.path().to_str().unwrap();
+    // Not 1: what the tests themselves are run with must not be what keeps it quiet.
+    let environment =
+        [("ORT_DISABLE_TELEMETRY", "0"), ("HOME", home_folder), ("XDG_CACHE_HOME", home_folder), ("CI", "")];
+    let server = Running::start_with(&["--model", graph.to_str().unwrap()], &environment);
+    assert_eq!(server.invoke(&json!({"inputs": [[5, 3, 1, 0]]}).to_string()).status, 200);
+    let left: Vec<_> = fs::read_dir(home.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert!(!left.iter().any(|name| name.eq_ignore_ascii_case("microsoft")), "{left:?}");
 }
 
 #[test]
