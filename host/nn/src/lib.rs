@@ -8,6 +8,7 @@
 
 mod batch;
 mod convert;
+mod entry;
 mod error;
 mod gatherer;
 mod graph;

@@ -9,19 +9,23 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, TryLockError};
-use std::thread::{self, ThreadId};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use tokio::runtime;
 use tokio::sync::oneshot;
 
+use crate::entry::Entry;
 use crate::gatherer;
-use crate::pace::{Pace, Place};
-use crate::queue::{Load, Next, Queue, Queued, Taken};
-use crate::runner::{Execute, Job, Outcome, Reply, RunnerOptions, Switch, Waiting};
+use crate::pace::Place;
+use crate::queue::{Next, Taken};
+use crate::runner::{Execute, Job, RunnerOptions, Switch, Waiting};
 use crate::worker::Worker;
-use crate::worth::Worth;
 use crate::{NnError, batch};
+
+mod state;
+
+use state::State;
 
 /// How long a run outside the thread may hold up the asynchronous runtime before it is stopped.
 const PATIENCE: Duration = Duration::from_millis(10);
@@ -42,44 +46,6 @@ pub(crate) struct Shared {
     pub(crate) rows: AtomicU64,
 }
 
-/// What the lock protects.
-pub(crate) struct State {
-    pub(crate) queue: Queue<Entry>,
-    /// The number of the next entry.
-    next: u64,
-    /// The entries being run whose callers still wait.
-    running: Vec<u64>,
-    /// Whether `switch` was thrown since the last run began.
-    thrown: bool,
-    closed: bool,
-    pace: Pace,
-    worth: Worth,
-    /// Whether runs may be done elsewhere than on the thread.
-    inline: bool,
-    /// The runtimes that have a task on its way to run what waits of their calls.
-    gathering: Vec<runtime::Id>,
-    /// When a run outside the thread began, while it goes on, and whether it was stopped for taking too long.
-    short_run: Option<Instant>,
-    overran: bool,
-    /// Such runs since the thread looked last.
-    short_runs: u32,
-    /// Whether the thread waits to be woken and does not look by itself.
-    asleep: bool,
-    /// Who is between taking entries and their last answer.
-    working: Option<ThreadId>,
-}
-
-/// A job that waits, and how it is answered.
-pub(crate) struct Entry {
-    pub(crate) number: u64,
-    pub(crate) job: Job,
-    load: Option<Load>,
-    deadline: Instant,
-    reply: oneshot::Sender<Reply>,
-    /// The caller's runtime, if it has one.
-    home: Option<runtime::Id>,
-}
-
 /// What came of a task's turn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Turn {
@@ -96,23 +62,7 @@ pub(crate) enum Turn {
 impl Shared {
     pub(crate) fn new(graph: &str, options: RunnerOptions, executor: impl Execute) -> Self {
         let switch = executor.switch();
-        let state = State {
-            queue: Queue::new(options.max_queue, options.limits),
-            next: 0,
-            running: Vec::new(),
-            thrown: false,
-            closed: false,
-            pace: Pace::new(),
-            worth: Worth::new(),
-            // Whoever waits for company is timed by the thread: the runtime's clock ticks too coarsely.
-            inline: options.inline && options.limits.delay.is_zero(),
-            gathering: Vec::new(),
-            short_run: None,
-            overran: false,
-            short_runs: 0,
-            asleep: false,
-            working: None,
-        };
+        let state = State::new(options);
         Self {
             graph: graph.to_owned(),
             state: Mutex::new(state),
@@ -373,77 +323,6 @@ impl Shared {
     /// Closes the session, after a run in progress.
     pub(crate) fn end_worker(&self) {
         *self.worker.lock().unwrap_or_else(PoisonError::into_inner) = None;
-    }
-}
-
-// === impl State ===
-
-impl State {
-    /// Where the next run is done.
-    fn place(&self) -> Place {
-        if self.inline { self.pace.place() } else { Place::Thread }
-    }
-
-    /// A run outside the thread begins; answers whether the thread has to be woken to look after it.
-    fn begin_short(&mut self, now: Instant) -> bool {
-        self.short_run = Some(now);
-        self.short_runs += 1;
-        std::mem::take(&mut self.asleep)
-    }
-
-    fn end_short(&mut self) {
-        (self.short_run, self.overran) = (None, false);
-    }
-
-    /// Whether something waits that is the thread's to run.
-    fn is_for_thread(&self, now: Instant) -> bool {
-        self.short_run.is_none() && self.queue.next(now) == Next::Take && self.has_orphans()
-    }
-
-    /// Whether something waits that no task is on its way for.
-    fn has_orphans(&self) -> bool {
-        self.queue.any(|entry| !entry.is_gathered(&self.gathering))
-    }
-
-    /// Whether a call of this runtime waits.
-    fn waits_at(&self, home: runtime::Id) -> bool {
-        self.queue.any(|entry| entry.home == Some(home))
-    }
-}
-
-// === impl Entry ===
-
-impl Entry {
-    fn is_gathered(&self, gathering: &[runtime::Id]) -> bool {
-        self.home.is_some_and(|home| gathering.contains(&home))
-    }
-
-    pub(crate) fn answer(self, outcome: Outcome) {
-        // Nobody listens any more when the caller gave up.
-        let _ = self.reply.send(Reply::Done(outcome));
-    }
-
-    /// Gives the job back to be submitted again.
-    pub(crate) fn send_back(self) {
-        let _ = self.reply.send(Reply::Again(self.job));
-    }
-}
-
-impl Queued for Entry {
-    fn deadline(&self) -> Instant {
-        self.deadline
-    }
-
-    fn is_cancelled(&self) -> bool {
-        self.reply.is_closed()
-    }
-
-    fn load(&self) -> Option<Load> {
-        self.load
-    }
-
-    fn joins(&self, other: &Self) -> bool {
-        batch::joins(&self.job, &other.job)
     }
 }
 

@@ -12,9 +12,10 @@ use mlhost_wire::values::NamedTensor;
 
 use crate::NnError;
 use crate::batch;
+use crate::entry::Entry;
 use crate::queue::{Queued as _, Taken};
 use crate::runner::{Execute, Job, Outcome, panic_text};
-use crate::shared::{Entry, Shared};
+use crate::shared::Shared;
 use crate::trial;
 
 /// How many joined runs are checked.

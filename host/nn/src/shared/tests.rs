@@ -1,12 +1,13 @@
 //! Where runs are done: a stand-in for the session says on which thread it ran, and takes as long as it is told.
 
 use std::sync::atomic::AtomicBool;
+use std::thread::ThreadId;
 
 use mlhost_wire::values::{Elements, NamedTensor, Tensor};
 
 use super::*;
 use crate::queue::BatchLimits;
-use crate::runner::Runner;
+use crate::runner::{Outcome, Reply, Runner};
 
 /// More calls than a graph needs to prove anything, on a busy machine too.
 const MANY: usize = 100_000;
