@@ -16,24 +16,20 @@ use crate::shared::{Shared, Turn};
 /// How often a task comes again while another runtime's run is under way, before the graph's thread has to see to it.
 const PATIENCE: u32 = 1000;
 
-/// Passes what waits on to the thread where the task ends without its turn: its runtime may end at any time.
+/// Lives as long as the task, and passes on to the thread what still waits then: its runtime may end at any time.
 struct OnItsWay {
     shared: Arc<Shared>,
     home: runtime::Id,
-    had_its_turn: bool,
 }
 
 /// Starts the task.
 pub(crate) fn spawn(shared: &Arc<Shared>, runtime: &Handle) {
-    let mut on_its_way = OnItsWay { shared: Arc::clone(shared), home: runtime.id(), had_its_turn: false };
+    let on_its_way = OnItsWay { shared: Arc::clone(shared), home: runtime.id() };
     runtime.spawn(async move {
         let mut patience = PATIENCE;
         while patience > 0 {
             match on_its_way.shared.gather(on_its_way.home) {
-                Turn::Over => {
-                    on_its_way.had_its_turn();
-                    break;
-                }
+                Turn::Over => break,
                 Turn::Again => patience = PATIENCE,
                 Turn::Busy => patience -= 1,
             }
@@ -44,16 +40,8 @@ pub(crate) fn spawn(shared: &Arc<Shared>, runtime: &Handle) {
 
 // === impl OnItsWay ===
 
-impl OnItsWay {
-    fn had_its_turn(&mut self) {
-        self.had_its_turn = true;
-    }
-}
-
 impl Drop for OnItsWay {
     fn drop(&mut self) {
-        if !self.had_its_turn {
-            self.shared.end_gathering(self.home);
-        }
+        self.shared.end_gathering(self.home);
     }
 }

@@ -49,7 +49,7 @@ pub(crate) struct Shared {
 /// What came of a task's turn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Turn {
-    /// Nothing waits for it.
+    /// Nothing waits for it, or what waits is the thread's.
     Over,
     /// Somebody waits for the next run.
     Again,
@@ -148,7 +148,7 @@ impl Shared {
                 return !state.closed;
             }
             state = match state.queue.next(now) {
-                // What takes the place of a task's or a caller's run looks after it.
+                // While runs are a task's, the thread looks after them.
                 _ if !state.gathering.is_empty()
                     || state.short_run.is_some()
                     || state.place() != Place::Thread =>
@@ -193,14 +193,6 @@ impl Shared {
 
     /// The turn of a runtime's task: one run of what waits of that runtime's calls.
     pub(crate) fn gather(&self, home: runtime::Id) -> Turn {
-        let turn = self.gather_once(home);
-        if turn == Turn::Over {
-            self.end_gathering(home);
-        }
-        turn
-    }
-
-    fn gather_once(&self, home: runtime::Id) -> Turn {
         let Some(mut seat) = self.try_seat() else { return Turn::Busy };
         let Some(worker) = seat.as_mut() else { return Turn::Over };
         let now = Instant::now();
