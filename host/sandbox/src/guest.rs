@@ -154,10 +154,10 @@ impl Guest {
 
     /// Makes an instance as a call would, once.
     pub(crate) async fn attempt(&self, patience: Duration) -> Result<(), SandboxError> {
-        let deadline = Instant::now() + patience;
-        let tried =
-            self.within(self.store(deadline)?, deadline, async |store| self.try_out(store).await).await;
-        tried.map(drop).map_err(|error| SandboxError::LoadContext(Box::new(error)))
+        self.within_new(Instant::now() + patience, async |store| self.try_out(store).await)
+            .await
+            .map(drop)
+            .map_err(|error| SandboxError::LoadContext(Box::new(error)))
     }
 
     /// Where each call's instance begins.
@@ -259,9 +259,18 @@ impl Guest {
         let deadline = Instant::now() + spare::PATIENCE;
         let make =
             async |store: &mut Store<GuestState>| self.model.instance_pre().instantiate_async(store).await;
-        let (instance, store) = self.within(self.store(deadline)?, deadline, make).await?;
+        let (instance, store) = self.within_new(deadline, make).await?;
         self.shelf.put(Spare::new(store, instance));
         Ok(())
+    }
+
+    /// [`Self::within`], in a fresh store.
+    async fn within_new<T>(
+        &self,
+        deadline: Instant,
+        work: impl AsyncFnOnce(&mut Store<GuestState>) -> wasmtime::Result<T>,
+    ) -> Result<(T, Store<GuestState>), SandboxError> {
+        self.within(self.store(deadline)?, deadline, work).await
     }
 
     /// Has `work` done in `store`, and ends it at the deadline: inside the guest by the epoch, outside by the timer. Gives
