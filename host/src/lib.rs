@@ -7,10 +7,12 @@
 pub mod app;
 pub mod cli;
 pub mod config;
+pub mod deployment;
 pub mod fault;
 pub mod guest_build;
 pub mod inspect;
 pub mod model_source;
 pub mod onnxruntime;
 pub mod passthrough;
+pub mod reload;
 pub mod serve;

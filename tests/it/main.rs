@@ -16,6 +16,7 @@ mod native;
 mod overload;
 mod python;
 mod readme;
+mod reload;
 mod running;
 mod samples;
 mod shutdown;

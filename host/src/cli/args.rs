@@ -86,6 +86,10 @@ pub(super) struct ServeArgs {
     /// Never find a sandbox's dirty pages by a scan, even where no page can be swapped out
     #[arg(long)]
     pub(super) no_pagemap_scan: bool,
+    /// How often to look for another version of the model, such as `30s`, and take it without a failed request; SIGHUP
+    /// looks at once, with or without it
+    #[arg(long, value_name = "TIME", value_parser = config::parse_timeout)]
+    pub(super) watch: Option<Duration>,
     /// How the ready line and the log are written
     #[arg(long, value_enum)]
     pub(super) log_format: Option<LogFormat>,
@@ -95,7 +99,7 @@ pub(super) struct ServeArgs {
 }
 
 /// A bundle by `-m`, or its parts by `--component` and `--model`; and what it may use.
-#[derive(Debug, Default, clap::Args)]
+#[derive(Clone, Debug, Default, clap::Args)]
 pub(super) struct SourceArgs {
     /// Model directory, with an MLmodel file in it
     #[arg(short = 'm', long = "model-uri", value_name = "DIR", conflicts_with_all = ["component", "model", "artifact"], required_unless_present_any = ["component", "model"])]
@@ -108,7 +112,7 @@ pub(super) struct SourceArgs {
 }
 
 /// What a model consists of besides its component, and what it may use.
-#[derive(Debug, Default, clap::Args)]
+#[derive(Clone, Debug, Default, clap::Args)]
 pub(super) struct PartArgs {
     /// ONNX graph, under its file's stem or the name given; can be repeated
     #[arg(long, value_name = "[NAME=]FILE", value_parser = parse_named_path)]

@@ -12,10 +12,14 @@ use mlhost_sandbox::{Cleaning, CodeSource, Engine, EngineOptions, Start};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::args::{LogFormat, ServeArgs};
+use super::args::{LogFormat, PartArgs, ServeArgs};
+use super::origin::Named;
 use super::{log, model};
 use crate::app::App;
 use crate::config::{self, LimitsAllowed, ServerConfig};
+use crate::deployment::{Deployment, Release};
+use crate::model_source::ModelSource;
+use crate::reload::{Load, Origin as _, Reloader};
 use crate::serve::handler::{ROUTES, Service};
 use crate::serve::server::Server;
 
@@ -40,26 +44,47 @@ pub(super) fn run(args: &ServeArgs) -> anyhow::Result<()> {
         intra_op_threads: args.intra_op_threads.map(|threads| threads as usize),
         ..model::allowed(&args.source.parts)
     };
-    let mut source = model::source(&args.source, &allowed)?;
-    source.interface.raw_media_types.extend(args.accept.iter().map(|accept| accept.to_ascii_lowercase()));
-    config.timeout = source.time.map_or(config.timeout, |time| time.min(config.timeout));
-    config.max_requests =
-        source.concurrency.map_or(config.max_requests, |most| most.min(config.max_requests));
-    model::load_runtime(&args.source.parts, &source)?;
-
+    let named = Named { source: args.source.clone(), accept: args.accept.clone(), allowed };
+    let parts = args.source.parts.clone();
     model::runtime()?.block_on(async {
+        let target = named.look().await?;
+        let source = named.read(&target).await?;
         let engine = Engine::new(&EngineOptions {
             instances: u32::try_from(config.max_requests).unwrap_or(u32::MAX).saturating_add(MORE_SANDBOXES),
             max_memory_bytes: source.limits.memory_bytes,
             scan: !args.no_pagemap_scan,
             code_cache: model::code_cache(args.no_code_cache),
         })?;
-        let name = source.name.clone();
-        let app = App::load(source, &engine, config.timeout)
-            .await
-            .with_context(|| format!("cannot load model `{name}`"))?;
-        serve(app, config, Ready { started, format, engine }).await
+        let (loading, patience) = (engine.clone(), config.timeout);
+        let load: Load = Box::new(move |source| {
+            let (engine, parts) = (loading.clone(), parts.clone());
+            Box::pin(async move { load(source, &engine, &parts, patience).await })
+        });
+        let app = load(source).await?;
+        let release = Release::new(app, named.version(&target));
+        let deployment = Arc::new(Deployment::new(release, args.watch));
+        let reloader = Reloader {
+            origin: named,
+            serving: target,
+            deployment: Arc::clone(&deployment),
+            load,
+            engine: engine.clone(),
+        };
+        serve(deployment, config, Ready { started, format, engine }, reloader).await
     })
+}
+
+/// Loads a model so that it can be served.
+async fn load(
+    source: ModelSource,
+    engine: &Engine,
+    parts: &PartArgs,
+    patience: Duration,
+) -> anyhow::Result<App> {
+    model::load_runtime(parts, &source)?;
+    let name = source.name.clone();
+    let patience = source.time.map_or(patience, |time| time.min(patience));
+    App::load(source, engine, patience).await.with_context(|| format!("cannot load model `{name}`"))
 }
 
 /// What the ready line says besides where and what.
@@ -69,30 +94,34 @@ struct Ready {
     engine: Engine,
 }
 
-async fn serve(app: App, config: ServerConfig, ready: Ready) -> anyhow::Result<()> {
+async fn serve(
+    deployment: Arc<Deployment>,
+    config: ServerConfig,
+    ready: Ready,
+    reloader: Reloader<Named>,
+) -> anyhow::Result<()> {
     let address = SocketAddr::new(config.host, config.port);
     let listener = TcpListener::bind(address)
         .await
         .with_context(|| format!("cannot listen on {address}\nhint: `--port 0` takes any free port"))?;
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
-    ready.say(&app, listener.local_addr()?)?;
-    let engine = Some(ready.engine).filter(|_| app.is_sandboxed());
-
+    reloader.start().context("cannot start the thread that looks for other versions of the model")?;
+    ready.say(&deployment.current().app, listener.local_addr()?)?;
     let server = Server {
         listener,
         max_connections: config.max_connections,
         workers: config.workers,
         drain: config.drain,
     };
-    let service = Arc::new(Service::new(app, config));
+    let service = Arc::new(Service::new(Arc::clone(&deployment), config));
     let mut swap = false;
     let drained = server
         .run(service, async {
             tokio::select! {
                 _ = terminate.recv() => {}
                 _ = interrupt.recv() => {}
-                () = swap_appears(engine) => swap = true,
+                () = swap_appears(&ready.engine, &deployment) => swap = true,
             }
             tracing::info!("stopping: no new connections; requests under way are answered");
         })
@@ -114,10 +143,9 @@ const SWAP_APPEARED: &str = "swap was turned on: sandboxes can no longer be clea
                              hint: start again, and mlhost cleans them without a scan; `--no-pagemap-scan` does so from \
                              the start";
 
-/// Ends once it is no longer safe to go on; never where there is no sandbox.
-async fn swap_appears(engine: Option<Engine>) {
-    let Some(engine) = engine else { return std::future::pending().await };
-    while engine.is_clean() {
+/// Ends once it is no longer safe to go on; never while there is no sandbox.
+async fn swap_appears(engine: &Engine, deployment: &Deployment) {
+    while !deployment.current().app.is_sandboxed() || engine.is_clean() {
         tokio::time::sleep(SWAP_LOOK).await;
     }
     tracing::error!("{SWAP_APPEARED}");
