@@ -96,8 +96,4 @@ pub(crate) const DIFFERENCES: &[Difference] = &[
         reason: "the model of the capture fails on purpose, which the dialect does not see",
         cases: &[("out", "decimal"), ("out", "raise"), ("out", "mlraise")],
     },
-    Difference {
-        reason: "not served yet: chat inputs",
-        cases: &[("nosig", "messages"), ("nosig", "input_key")],
-    },
 ];
