@@ -104,9 +104,9 @@ impl Iris {
         let body = body.collect().await?.to_bytes();
         let content_type = head.headers.get(CONTENT_TYPE).map(HeaderValue::to_str).transpose()?;
         let answer = match Mlflow.decode(dialect::Request { content_type, body: &body }, &self.interface) {
-            Ok(call) => {
-                let reply = self.predict(&call, deadline).await?;
-                Mlflow.encode(reply).unwrap_or_else(|fault| Mlflow.refuse(&fault))
+            Ok(decoded) => {
+                let reply = self.predict(&decoded.call, deadline).await?;
+                Mlflow.encode(reply, decoded.envelope).unwrap_or_else(|fault| Mlflow.refuse(&fault))
             }
             Err(fault) => Mlflow.refuse(&fault),
         };

@@ -133,9 +133,9 @@ impl Service {
             None => None,
         };
         let body = held.contiguous();
-        let call = Mlflow.decode(dialect::Request { content_type, body: &body }, &app.interface)?;
-        let reply = app.predict(&call, deadline).await.map_err(fault::of_prediction)?;
-        Mlflow.encode(reply)
+        let decoded = Mlflow.decode(dialect::Request { content_type, body: &body }, &app.interface)?;
+        let reply = app.predict(&decoded.call, deadline).await.map_err(fault::of_prediction)?;
+        Mlflow.encode(reply, decoded.envelope)
     }
 
     /// The answer to a fault, and its line in the log. Where the log knows more than the client is told, both get a

@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests fail by panicking")]
 
 use mlhost_wire::dialect::mlflow::Mlflow;
-use mlhost_wire::dialect::{Dialect as _, Interface, Request};
+use mlhost_wire::dialect::{Decoded, Dialect as _, Envelope, Interface, Request};
 use mlhost_wire::fault::{Fault, FaultKind};
 use mlhost_wire::signature::Signature;
 use mlhost_wire::values::{Call, Column, ColumnData, Input, Output, Packed, Reply, Table};
@@ -42,7 +42,11 @@ fn interfaces() -> Vec<Interface> {
 }
 
 fn decode(body: &[u8], interface: &Interface) -> Result<Call, Fault> {
-    Mlflow.decode(Request { content_type: Some("application/json"), body }, interface)
+    let decoded = Mlflow.decode(Request { content_type: Some("application/json"), body }, interface);
+    decoded.map(|Decoded { call, envelope }| {
+        assert!(envelope == Envelope::Predictions || !matches!(call.input, Input::Tensors(_)));
+        call
+    })
 }
 
 /// Decodes for every interface: whatever comes, the outcome is a consistent call or a fault that says something.
@@ -57,7 +61,9 @@ fn decode_everywhere(body: &[u8]) -> Result<(), TestCaseError> {
                     prop_assert!(named.tensor.check(&named.name).is_ok(), "{named:?}");
                 }
             }
-            Ok(call) => prop_assert!(false, "JSON is no blob: {call:?}"),
+            Ok(Call { input: Input::Blob(blob), .. }) => {
+                prop_assert!(serde_json::from_slice::<std::collections::BTreeMap<String, &serde_json::value::RawValue>>(&blob.data).is_ok(), "{blob:?}");
+            }
             Err(fault) => {
                 prop_assert_eq!(fault.kind, FaultKind::BadInput);
                 prop_assert!(!fault.public.is_empty());
@@ -107,7 +113,7 @@ fn nested() -> impl Strategy<Value = Json> {
 }
 
 fn form() -> impl Strategy<Value = &'static str> {
-    prop::sample::select(vec!["dataframe_split", "dataframe_records", "instances", "inputs"])
+    prop::sample::select(vec!["dataframe_split", "dataframe_records", "instances", "inputs", "input"])
 }
 
 /// A body near enough to a right one to get far.
@@ -175,7 +181,9 @@ fn table() -> impl Strategy<Value = (Table, Interface)> {
 
 /// The records that mlhost answers for a table.
 fn records(table: &Table) -> Json {
-    let answer = Mlflow.encode(Reply { output: Output::Table(table.clone()) }).expect("an answer");
+    let answer = Mlflow
+        .encode(Reply { output: Output::Table(table.clone()) }, Envelope::Predictions)
+        .expect("an answer");
     let mut answer: Json = serde_json::from_slice(&answer.body).expect("an answer is JSON");
     answer["predictions"].take()
 }
@@ -249,7 +257,7 @@ proptest! {
             _ => ColumnData::Json(packed),
         };
         let table = Table { columns: vec![Column { name: "a".to_owned(), data, validity: None }], rows };
-        match Mlflow.encode(Reply { output: Output::Table(table) }) {
+        match Mlflow.encode(Reply { output: Output::Table(table) }, Envelope::Predictions) {
             Ok(answer) => prop_assert!(serde_json::from_slice::<Json>(&answer.body).is_ok()),
             Err(fault) => prop_assert_eq!(fault.kind, FaultKind::GuestTrapped),
         }

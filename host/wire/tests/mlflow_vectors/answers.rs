@@ -1,7 +1,7 @@
 //! Answers that real MLflow models gave, spelled again from the values they returned.
 
-use mlhost_wire::dialect::Dialect as _;
 use mlhost_wire::dialect::mlflow::Mlflow;
+use mlhost_wire::dialect::{Dialect as _, Envelope};
 use mlhost_wire::values::{Column, ColumnData, Elements, NamedTensor, Output, Reply, Table, Tensor};
 use serde_json::Value as Json;
 
@@ -57,7 +57,7 @@ fn every_captured_answer_is_spelled_as_mlflow_does() {
     for vector in vectors("out").as_array().expect("a list") {
         let name = vector["name"].as_str().expect("a name");
         let Some(output) = returned(name) else { continue };
-        let answer = Mlflow.encode(Reply { output }).expect("an answer");
+        let answer = Mlflow.encode(Reply { output }, Envelope::Predictions).expect("an answer");
         assert_eq!(
             (answer.status, answer.content_type.as_deref()),
             (200, Some("application/json")),

@@ -17,7 +17,7 @@ use std::path::Path;
 
 use base64::Engine as _;
 use mlhost_wire::dialect::mlflow::Mlflow;
-use mlhost_wire::dialect::{Dialect, Interface, Request};
+use mlhost_wire::dialect::{Decoded, Dialect, Envelope, Interface, Request};
 use mlhost_wire::signature::Signature;
 use serde_json::Value as Json;
 
@@ -73,8 +73,8 @@ fn difference(vector: &Json, interface: &Interface) -> Option<String> {
     let request = Request { content_type: vector["content_type"].as_str(), body: &body };
     let status = vector["status"].as_u64().expect("a status");
     let response = &vector["resp"];
-    let call = match Mlflow.decode(request, interface) {
-        Ok(call) => call,
+    let Decoded { call, envelope } = match Mlflow.decode(request, interface) {
+        Ok(decoded) => decoded,
         Err(fault) => {
             let answer = Mlflow.refuse(&fault);
             let refusal: Json = serde_json::from_slice(&answer.body).expect("a refusal is JSON");
@@ -86,7 +86,13 @@ fn difference(vector: &Json, interface: &Interface) -> Option<String> {
     if status != 200 {
         return Some(format!("decoded {:?}, captured {status} {response}", call.input));
     }
-    let echo = &response["predictions"];
+    let echo = match envelope {
+        Envelope::Predictions => &response["predictions"],
+        Envelope::Bare if response.get("predictions").is_some() => {
+            return Some(format!("the answer stands by itself, captured {response}"));
+        }
+        Envelope::Bare => response,
+    };
     if echo["input"].is_null() {
         // The model of this capture does not describe its input.
         return None;

@@ -1,4 +1,4 @@
-//! A reply as MLflow writes it: `{"predictions": ...}` as Python's `json.dumps` spells it.
+//! A reply as MLflow writes it: `{"predictions": ...}`, or the answer alone to a chat, as Python's `json.dumps` spells it.
 //!
 //! Called by [`super::Mlflow`]. Replies come from guests: they are checked first, and none can make an answer much
 //! longer than its values.
@@ -6,7 +6,7 @@
 use serde::de::IgnoredAny;
 
 use super::python::{push_bytes, push_float, push_moment, push_signed, push_text, push_unsigned};
-use crate::dialect::Answer;
+use crate::dialect::{Answer, Envelope};
 use crate::fault::{Fault, FaultKind};
 use crate::values::{Blob, Column, ColumnData, Elements, NamedTensor, Output, Packed, Reply, Table, Tensor};
 
@@ -19,8 +19,9 @@ const MAX_EMPTY_LISTS: u64 = 1 << 16;
 const MAX_KEYS: usize = 256 << 20;
 
 /// A reply to bytes.
-pub(super) fn encode(reply: Reply) -> Result<Answer, Fault> {
+pub(super) fn encode(reply: Reply, envelope: Envelope) -> Result<Answer, Fault> {
     let mut body = Vec::new();
+    let begin = |body: &mut Vec<u8>, size| begin(body, envelope, size);
     match reply.output {
         Output::Blob(blob) => return raw(blob),
         Output::Table(table) => {
@@ -42,12 +43,17 @@ pub(super) fn encode(reply: Reply) -> Result<Answer, Fault> {
             body.extend_from_slice(text.trim().as_bytes());
         }
     }
-    body.push(b'}');
+    if envelope == Envelope::Predictions {
+        body.push(b'}');
+    }
     Ok(Answer { status: 200, content_type: Some("application/json".to_owned()), body })
 }
 
-fn begin(body: &mut Vec<u8>, size: usize) {
+fn begin(body: &mut Vec<u8>, envelope: Envelope, size: usize) {
     body.reserve(size + 32);
+    if envelope == Envelope::Bare {
+        return;
+    }
     body.extend_from_slice(b"{\"predictions\": ");
 }
 

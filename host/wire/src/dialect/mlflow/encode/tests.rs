@@ -3,11 +3,11 @@
 use super::*;
 
 fn body(output: Output) -> String {
-    String::from_utf8(encode(Reply { output }).unwrap().body).unwrap()
+    String::from_utf8(encode(Reply { output }, Envelope::Predictions).unwrap().body).unwrap()
 }
 
 fn refused(output: Output) -> Fault {
-    let fault = encode(Reply { output }).unwrap_err();
+    let fault = encode(Reply { output }, Envelope::Predictions).unwrap_err();
     assert_eq!(fault.kind, FaultKind::GuestTrapped);
     fault
 }
@@ -68,10 +68,19 @@ fn json_goes_out_as_it_came() {
 }
 
 #[test]
+fn an_answer_to_a_chat_stands_by_itself() {
+    let answer = |output| encode(Reply { output }, Envelope::Bare).unwrap().body;
+    assert_eq!(answer(Output::Json("{\"choices\": []}".into())), b"{\"choices\": []}");
+    let table = Table { columns: vec![column("a", ColumnData::S64(vec![1]), None)], rows: 1 };
+    assert_eq!(answer(Output::Table(table)), b"[{\"a\": 1}]");
+    assert_eq!(answer(Output::Tensors(vec![tensor("", &[1], Elements::S64(vec![1]))])), b"[1]");
+}
+
+#[test]
 fn raw_bytes_need_a_valid_media_type() {
     let blob =
         |content_type: &str| Output::Blob(Blob { content_type: content_type.into(), data: vec![1, 2] });
-    let answer = encode(Reply { output: blob("image/png; q=1") }).unwrap();
+    let answer = encode(Reply { output: blob("image/png; q=1") }, Envelope::Predictions).unwrap();
     assert_eq!((answer.content_type.as_deref(), answer.body), (Some("image/png; q=1"), vec![1, 2]));
     for content_type in ["", "png", "image/", "/png", "image/png\r\nx: y", "image/é", " image/png", "a b/c"]
     {
