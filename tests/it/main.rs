@@ -13,6 +13,7 @@ mod dependencies;
 mod hostile;
 mod minilm;
 mod native;
+mod onnx_flavor;
 mod overload;
 mod python;
 mod readme;

@@ -1,21 +1,22 @@
 //! A checked bundle: what there is to serve and under which conditions.
 //!
-//! `host` opens one at start. Opening reads MLmodel alone and looks at the files it names; their contents are read
-//! by [`Bundle::read_component`] and [`Bundle::read_artifacts`], graphs by ONNX Runtime. Never changes a file.
+//! `host` opens one at start. Opening reads MLmodel alone and looks at the files it names (`bundle/check.rs`); their
+//! contents are read by [`Bundle::read_component`], [`Bundle::read_artifacts`] and [`Bundle::read_example`], graphs by
+//! ONNX Runtime. Never changes a file.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use mlhost_wire::dialect::Interface;
-use mlhost_wire::signature::Signature;
 
-use crate::directory::{self, ModelDirectory};
+use crate::directory;
 use crate::error::BundleError;
 use crate::grant::Grant;
-use crate::model_file::{
-    AskedBatching, AskedLimits, EntryName, Flavors, MlhostFlavor, ModelFile, PythonArtifact,
-};
+use crate::model_file::{AskedBatching, AskedLimits};
+
+mod check;
+
+pub use check::Checked;
 
 /// The name of the file that makes a directory a model.
 const MODEL_FILE: &str = "MLmodel";
@@ -25,6 +26,9 @@ const MODEL_FILE_BYTES: u64 = 4 << 20;
 const COMPONENT_BYTES: u64 = 256 << 20;
 const ARTIFACT_BYTES: u64 = 256 << 20;
 const ALL_ARTIFACTS_BYTES: u64 = 1 << 30;
+/// Where MLflow saves a request with the model, unless MLmodel says otherwise.
+const EXAMPLE_FILE: &str = "serving_input_example.json";
+const EXAMPLE_BYTES: u64 = 64 << 20;
 
 /// A model directory that was checked. All paths are absolute, without links, and inside [`Bundle::directory`].
 #[derive(Clone, Debug, PartialEq)]
@@ -40,6 +44,8 @@ pub struct Bundle {
     pub graphs: Vec<GraphSource>,
     /// By name, in order.
     pub artifacts: Vec<Artifact>,
+    /// A request's body that was saved with the model.
+    pub example: Option<PathBuf>,
     /// What a request may be.
     pub interface: Interface,
     /// MLflow's `model_config`: the text of one JSON object. NaN and infinities, which JSON lacks, are the texts
@@ -108,45 +114,21 @@ impl Bundle {
     ///
     /// # Errors
     ///
-    /// The first thing found wrong, with where it is and, in [`BundleError::hint`], what to do.
+    /// The first thing that [`Bundle::check`] finds, with where it is and, in [`BundleError::hint`], what to do.
     pub fn open(directory: &Path) -> Result<Self, BundleError> {
-        let directory = ModelDirectory::open(directory)?;
-        let path = model_file(&directory)?;
-        let file = ModelFile::parse(&directory::read(&path, MODEL_FILE_BYTES)?, &path)?;
-        let signature = signature(&file, &path)?;
-        let Flavors { names, mlhost, onnx, python_function } = file.flavors;
-        if mlhost.is_none() && onnx.is_none() {
-            return Err(BundleError::UnservableFlavors { path, found: names });
+        let Checked { bundle, problems } = Self::check(directory);
+        match (problems.into_iter().next(), bundle) {
+            (None, Some(bundle)) => Ok(bundle),
+            (Some(first), _) => Err(first),
+            // A check without a bundle says why.
+            (None, None) => Err(BundleError::NoModelFile { directory: directory.to_owned() }),
         }
-        let mlhost = mlhost.unwrap_or_default();
-        let python_function = python_function.unwrap_or_default();
+    }
 
-        let component =
-            mlhost.component.as_deref().map(|file| directory.file("the component", file)).transpose()?;
-        let graphs = graphs(&directory, &mlhost, onnx.and_then(|flavor| flavor.data))?;
-        if component.is_none() {
-            servable_alone(&graphs, &path)?;
-        }
-        let (artifacts, notes) =
-            artifacts(&directory, &mlhost, python_function.artifacts.unwrap_or_default())?;
-        let mut raw_media_types: Vec<String> =
-            mlhost.accepts.into_iter().map(|media_type| media_type.0).collect();
-        raw_media_types.sort();
-        raw_media_types.dedup();
-
-        Ok(Self {
-            name: name_of(directory.root()),
-            directory: directory.root().to_owned(),
-            component,
-            graphs,
-            artifacts,
-            interface: Interface { signature, raw_media_types },
-            model_config: serde_json::Value::Object(python_function.config.unwrap_or_default()).to_string(),
-            grants: mlhost.grants,
-            limits: mlhost.limits.into(),
-            mlflow_version: file.mlflow_version,
-            notes,
-        })
+    /// Finds all that is wrong with a model directory.
+    #[must_use]
+    pub fn check(directory: &Path) -> Checked {
+        Checked::of(directory)
     }
 
     /// The component's bytes, where there is one.
@@ -171,114 +153,26 @@ impl Bundle {
             let content = directory::read(path, ARTIFACT_BYTES)?;
             total = total.saturating_add(content.len() as u64);
             if total > ALL_ARTIFACTS_BYTES {
-                let what = "the artifacts together".to_owned();
-                return Err(BundleError::TooLarge { what, bytes: total, limit: ALL_ARTIFACTS_BYTES });
+                return Err(all_artifacts_too_large(total));
             }
             contents.push((name.clone(), content));
         }
         Ok(contents)
     }
-}
 
-fn model_file(directory: &ModelDirectory) -> Result<PathBuf, BundleError> {
-    directory.file("the model's description", MODEL_FILE).map_err(|error| match error {
-        BundleError::Missing { directory, .. } => BundleError::NoModelFile { directory },
-        other => other,
-    })
-}
-
-fn signature(file: &ModelFile, path: &Path) -> Result<Signature, BundleError> {
-    let Some(texts) = &file.signature else {
-        return Ok(Signature::default());
-    };
-    Signature::from_mlmodel(texts.inputs.as_deref(), texts.outputs.as_deref(), texts.params.as_deref())
-        .map_err(|source| BundleError::Signature { path: path.to_owned(), source })
-}
-
-/// Without a component the answer is one graph's, so there must be no choice.
-fn servable_alone(graphs: &[GraphSource], path: &Path) -> Result<(), BundleError> {
-    match graphs {
-        [] => Err(BundleError::NothingToServe { path: path.to_owned() }),
-        [_] => Ok(()),
-        _ => {
-            let graphs = graphs.iter().map(|graph| graph.name.clone()).collect();
-            Err(BundleError::SeveralGraphs { path: path.to_owned(), graphs })
-        }
+    /// The request that was saved with the model, where there is one.
+    ///
+    /// # Errors
+    ///
+    /// [`BundleError::TooLarge`] over 64 MiB, [`BundleError::Unreadable`] where the file is gone by now.
+    pub fn read_example(&self) -> Result<Option<Vec<u8>>, BundleError> {
+        self.example.as_deref().map(|path| directory::read(path, EXAMPLE_BYTES)).transpose()
     }
 }
 
-/// Those of `flavors.mlhost`; where it names none, the one of `flavors.onnx` under its file's stem.
-fn graphs(
-    directory: &ModelDirectory,
-    mlhost: &MlhostFlavor,
-    onnx: Option<String>,
-) -> Result<Vec<GraphSource>, BundleError> {
-    let batching = |name: &str| mlhost.batching.get(name).copied().map(Batching::from).unwrap_or_default();
-    if mlhost.graphs.is_empty() {
-        let Some(file) = onnx else { return known(mlhost, Vec::new()) };
-        let path = directory.file("`flavors.onnx.data`", &file)?;
-        // The stem of the path as it is written; a link's target may have any name.
-        let stem = Path::new(&file).file_stem().unwrap_or_default().to_string_lossy().into_owned();
-        let name = EntryName::try_from(stem)?.0;
-        return known(mlhost, vec![GraphSource { batching: batching(&name), name, path }]);
-    }
-    let source = |(EntryName(name), file): (&EntryName, &String)| {
-        let path = directory.file(&format!("graph `{name}`"), file)?;
-        Ok(GraphSource { name: name.clone(), path, batching: batching(name) })
-    };
-    known(mlhost, mlhost.graphs.iter().map(source).collect::<Result<_, _>>()?)
-}
-
-/// The graphs, once `flavors.mlhost.batching` speaks of no other.
-fn known(mlhost: &MlhostFlavor, graphs: Vec<GraphSource>) -> Result<Vec<GraphSource>, BundleError> {
-    match mlhost.batching.keys().find(|EntryName(name)| graphs.iter().all(|graph| graph.name != *name)) {
-        None => Ok(graphs),
-        Some(EntryName(name)) => Err(BundleError::Word {
-            kind: "graph of this bundle",
-            text: name.clone(),
-            rule: "`batching` takes the names in `graphs`, or the file's stem where there are none",
-            suggestion: graphs
-                .into_iter()
-                .map(|graph| graph.name)
-                .find(|known| strsim::damerau_levenshtein(known, name) <= 2),
-        }),
-    }
-}
-
-/// Those of `flavors.mlhost`, then those of `flavors.python_function`; and why some of the latter were left out.
-fn artifacts(
-    directory: &ModelDirectory,
-    mlhost: &MlhostFlavor,
-    python_function: BTreeMap<String, PythonArtifact>,
-) -> Result<(Vec<Artifact>, Vec<String>), BundleError> {
-    let artifact = |(EntryName(name), file): (&EntryName, &String)| {
-        let path = directory.file(&format!("artifact `{name}`"), file)?;
-        Ok(Artifact { name: name.clone(), path })
-    };
-    let mut artifacts = mlhost.artifacts.iter().map(artifact).collect::<Result<Vec<_>, _>>()?;
-    let mut notes = Vec::new();
-    for (name, PythonArtifact { path }) in python_function {
-        if mlhost.artifacts.contains_key(name.as_str()) {
-            continue;
-        }
-        match python_artifact(directory, name, path.as_deref()) {
-            Ok(artifact) => artifacts.push(artifact),
-            Err(error) => notes.push(format!("left out of `python_function.artifacts`: {error}")),
-        }
-    }
-    artifacts.sort_by(|a, b| a.name.cmp(&b.name));
-    Ok((artifacts, notes))
-}
-
-/// MLflow lets these be directories and lie anywhere; only files inside the model directory can be handed over.
-fn python_artifact(
-    directory: &ModelDirectory,
-    name: String,
-    file: Option<&str>,
-) -> Result<Artifact, BundleError> {
-    let EntryName(name) = EntryName::try_from(name)?;
-    let path = directory.file(&format!("artifact `{name}`"), file.unwrap_or_default())?;
-    Ok(Artifact { name, path })
+fn all_artifacts_too_large(bytes: u64) -> BundleError {
+    let what = "the artifacts together".to_owned();
+    BundleError::TooLarge { what, bytes, limit: ALL_ARTIFACTS_BYTES }
 }
 
 /// MLflow's tracking server keeps logged models in `m-<id>/artifacts`: there the parent's name says more.

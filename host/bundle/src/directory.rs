@@ -65,20 +65,25 @@ impl ModelDirectory {
 /// The whole of `path`, unless it has more than `limit` bytes.
 pub(crate) fn read(path: &Path, limit: u64) -> Result<Vec<u8>, BundleError> {
     let unreadable = |source| BundleError::Unreadable { path: path.to_owned(), source };
-    let too_large = |bytes| BundleError::TooLarge {
-        what: format!("the file `{}`", printable(&path.to_string_lossy())),
-        bytes,
-        limit,
-    };
-    let declared = fs::metadata(path).map_err(unreadable)?.len();
-    if declared > limit {
-        return Err(too_large(declared));
-    }
+    size(path, limit)?;
     let mut content = Vec::new();
     // One byte more than allowed: a file that grew since it was measured is noticed and not cut short.
     let file = File::open(path).map_err(unreadable)?;
     file.take(limit.saturating_add(1)).read_to_end(&mut content).map_err(unreadable)?;
-    if content.len() as u64 > limit { Err(too_large(content.len() as u64)) } else { Ok(content) }
+    let bytes = content.len() as u64;
+    if bytes > limit { Err(too_large(path, bytes, limit)) } else { Ok(content) }
+}
+
+/// How many bytes `path` has, unless more than `limit`.
+pub(crate) fn size(path: &Path, limit: u64) -> Result<u64, BundleError> {
+    let unreadable = |source| BundleError::Unreadable { path: path.to_owned(), source };
+    let bytes = fs::metadata(path).map_err(unreadable)?.len();
+    if bytes > limit { Err(too_large(path, bytes, limit)) } else { Ok(bytes) }
+}
+
+fn too_large(path: &Path, bytes: u64, limit: u64) -> BundleError {
+    let what = format!("the file `{}`", printable(&path.to_string_lossy()));
+    BundleError::TooLarge { what, bytes, limit }
 }
 
 #[cfg(test)]

@@ -10,6 +10,8 @@ use std::path::{Path, PathBuf};
 
 use mlhost_wire::signature::SignatureError;
 
+use crate::conversion;
+
 /// A bundle that cannot be served, and why.
 #[derive(Debug, thiserror::Error)]
 pub enum BundleError {
@@ -143,19 +145,6 @@ pub struct Position {
 /// ` line 3, column 5`, or nothing.
 struct Place(Option<Position>);
 
-/// What each framework's models are turned into ONNX with.
-const CONVERTERS: &[(&str, &str)] = &[
-    ("sklearn", "`skl2onnx.to_onnx`"),
-    ("xgboost", "`onnxmltools.convert_xgboost`"),
-    ("lightgbm", "`onnxmltools.convert_lightgbm`"),
-    ("catboost", "`CatBoost.save_model(format=\"onnx\")`"),
-    ("pytorch", "`torch.onnx.export`"),
-    ("tensorflow", "`tf2onnx.convert`"),
-    ("keras", "`tf2onnx.convert`"),
-    ("spark", "`onnxmltools.convert_sparkml`"),
-    ("transformers", "`optimum-cli export onnx`"),
-];
-
 /// `text` with what a reader cannot see escaped: a bundle's words must not write control sequences to a terminal.
 pub(crate) fn printable(text: &str) -> String {
     let mut printable = String::with_capacity(text.len());
@@ -201,7 +190,7 @@ impl BundleError {
                 "name the directory that holds the file `MLmodel`, as `mlflow.onnx.save_model` writes it"
                     .into(),
             ),
-            Self::UnservableFlavors { found, .. } => Some(Self::converting(found)),
+            Self::UnservableFlavors { path, found } => Some(conversion::hint(path, found)),
             Self::NothingToServe { .. } => Some(
                 "name a graph under `flavors.mlhost.graphs` or a component under `flavors.mlhost.component`"
                     .into(),
@@ -225,13 +214,26 @@ impl BundleError {
         }
     }
 
-    fn converting(found: &[String]) -> String {
-        let converter = CONVERTERS.iter().find(|(flavor, _)| found.iter().any(|name| name == flavor));
-        match converter {
-            Some((_, with)) => {
-                format!("convert the model to ONNX with {with} and log it with `mlflow.onnx.log_model`")
+    /// Whether a file that MLmodel names cannot be had.
+    pub(crate) fn is_of_a_file(&self) -> bool {
+        matches!(self, Self::Path { .. } | Self::Missing { .. } | Self::Unreadable { .. })
+    }
+
+    /// Where in the model directory to look.
+    #[must_use]
+    pub fn place(&self) -> String {
+        match self {
+            Self::Directory { .. } | Self::NotADirectory { .. } => "the directory".to_owned(),
+            Self::Malformed { position, .. } => format!("MLmodel{}", Place(*position)),
+            Self::Signature { .. } => "MLmodel, `signature`".to_owned(),
+            Self::NoModelFile { .. } => "MLmodel".to_owned(),
+            Self::UnservableFlavors { .. } | Self::NothingToServe { .. } | Self::SeveralGraphs { .. } => {
+                "MLmodel, `flavors`".to_owned()
             }
-            None => "convert the model to ONNX and log it with `mlflow.onnx.log_model`".into(),
+            Self::Path { what, .. } | Self::Missing { what, .. } => what.clone(),
+            Self::TooLarge { what, .. } => what.clone(),
+            Self::Unreadable { path, .. } => format!("the file `{}`", shown(path)),
+            Self::Word { .. } | Self::NotAllowed { .. } => "MLmodel, `flavors.mlhost`".to_owned(),
         }
     }
 }

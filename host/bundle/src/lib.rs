@@ -6,13 +6,15 @@
 //! where the directory came from. Never runs a model, never looks outside the directory, never trusts its content.
 
 mod bundle;
+mod conversion;
 mod directory;
 mod error;
 mod grant;
 mod media_type;
 mod model_file;
 pub mod quantity;
+mod signature;
 
-pub use bundle::{Artifact, Batching, Bundle, GraphSource, Limits};
+pub use bundle::{Artifact, Batching, Bundle, Checked, GraphSource, Limits};
 pub use error::{BundleError, Position};
 pub use grant::{Grant, granted};

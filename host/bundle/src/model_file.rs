@@ -6,6 +6,7 @@
 use std::borrow::Borrow;
 use std::collections::BTreeMap;
 use std::fmt;
+use std::marker::PhantomData;
 use std::path::Path;
 use std::str::FromStr;
 use std::time::Duration;
@@ -19,15 +20,30 @@ use crate::grant::Grant;
 use crate::media_type::MediaType;
 use crate::quantity;
 
+mod sift;
+
 /// The top level of MLmodel, as far as it is read.
+///
+/// `M` is what `flavors.mlhost` is read as.
 #[derive(Debug, Deserialize)]
-pub(crate) struct ModelFile {
-    #[serde(default)]
-    pub(crate) flavors: Flavors,
+#[serde(bound(deserialize = "M: Deserialize<'de> + Default"))]
+pub(crate) struct ModelFile<M = MlhostFlavor> {
+    #[serde(default = "Flavors::none")]
+    pub(crate) flavors: Flavors<M>,
     #[serde(default)]
     pub(crate) signature: Option<SignatureTexts>,
     #[serde(default)]
     pub(crate) mlflow_version: Option<String>,
+    #[serde(default)]
+    pub(crate) saved_input_example_info: Option<SavedExample>,
+}
+
+/// `saved_input_example_info`, as far as it says what a request looks like.
+#[derive(Debug, Default, Deserialize)]
+pub(crate) struct SavedExample {
+    /// The body of a request; MLflow before 2.14 wrote none.
+    #[serde(default)]
+    pub(crate) serving_input_path: Option<String>,
 }
 
 /// MLflow's `ModelSignature.to_dict`: each part is one JSON text.
@@ -42,10 +58,10 @@ pub(crate) struct SignatureTexts {
 }
 
 /// The three flavors that are read, and the names of all.
-#[derive(Debug, Default)]
-pub(crate) struct Flavors {
+#[derive(Debug)]
+pub(crate) struct Flavors<M = MlhostFlavor> {
     pub(crate) names: Vec<String>,
-    pub(crate) mlhost: Option<MlhostFlavor>,
+    pub(crate) mlhost: Option<M>,
     pub(crate) onnx: Option<OnnxFlavor>,
     pub(crate) python_function: Option<PythonFunctionFlavor>,
 }
@@ -120,7 +136,7 @@ pub(crate) struct PythonArtifact {
 #[serde(try_from = "String")]
 pub(crate) struct EntryName(pub(crate) String);
 
-struct FlavorsVisitor;
+struct FlavorsVisitor<M>(PhantomData<M>);
 
 // === impl ModelFile ===
 
@@ -128,6 +144,36 @@ impl ModelFile {
     /// `path` is for messages.
     pub(crate) fn parse(bytes: &[u8], path: &Path) -> Result<Self, BundleError> {
         serde_saphyr::from_slice_with_options(bytes, options()).map_err(|error| malformed(&error, path))
+    }
+
+    /// The same with all that is wrong under `flavors.mlhost`, and with the rest of it where there is one. What is wrong
+    /// elsewhere is the end.
+    pub(crate) fn parse_all(bytes: &[u8], path: &Path) -> (Option<Self>, Vec<BundleError>) {
+        let first = match Self::parse(bytes, path) {
+            Ok(file) => return (Some(file), Vec::new()),
+            Err(first) => first,
+        };
+        let Ok(lenient) =
+            serde_saphyr::from_slice_with_options::<ModelFile<serde_json::Value>>(bytes, options())
+        else {
+            return (None, vec![first]);
+        };
+        let (mlhost, misfits) = sift::sift(lenient.flavors.mlhost.unwrap_or_default());
+        let Some(mlhost) = mlhost.filter(|_| !misfits.is_empty()) else { return (None, vec![first]) };
+        let mut problems = vec![first];
+        for sift::Misfit { path: at, error } in misfits {
+            let message = message(&error);
+            // The first one's place is known from reading the whole; read by itself a leaf has none.
+            if matches!(&problems[0], BundleError::Malformed { message: said, .. } if *said == message) {
+                continue;
+            }
+            let message = format!("in `{}`: {message}", printable(&at));
+            problems.push(BundleError::Malformed { path: path.to_owned(), position: None, message });
+        }
+        let Flavors { names, onnx, python_function, .. } = lenient.flavors;
+        let flavors = Flavors { names, mlhost: Some(mlhost), onnx, python_function };
+        let ModelFile { signature, mlflow_version, saved_input_example_info, .. } = lenient;
+        (Some(Self { flavors, signature, mlflow_version, saved_input_example_info }), problems)
     }
 }
 
@@ -152,13 +198,16 @@ fn options() -> serde_saphyr::Options {
 }
 
 fn malformed(error: &serde_saphyr::Error, path: &Path) -> BundleError {
+    let position = error.location().map(|at| Position { line: at.line(), column: at.column() });
+    BundleError::Malformed { path: path.to_owned(), position, message: message(error) }
+}
+
+fn message(error: &serde_saphyr::Error) -> String {
     let error = error.without_snippet();
-    let message = match error {
+    printable(&match error {
         serde_saphyr::Error::SerdeUnknownField { field, expected, .. } => unknown_key(field, expected),
         _ => UserMessageFormatter.format_message(error).into_owned(),
-    };
-    let position = error.location().map(|at| Position { line: at.line(), column: at.column() });
-    BundleError::Malformed { path: path.to_owned(), position, message: printable(&message) }
+    })
 }
 
 fn unknown_key(key: &str, known: &[&str]) -> String {
@@ -206,24 +255,30 @@ fn count<'de, D: Deserializer<'de>, N: FromStr + Default + PartialEq>(
 
 // === impl Flavors ===
 
+impl<M> Flavors<M> {
+    fn none() -> Self {
+        Self { names: Vec::new(), mlhost: None, onnx: None, python_function: None }
+    }
+}
+
 // By hand, because `#[serde(flatten)]` would hold every foreign flavor in memory to learn its name.
-impl<'de> Deserialize<'de> for Flavors {
+impl<'de, M: Deserialize<'de> + Default> Deserialize<'de> for Flavors<M> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_map(FlavorsVisitor)
+        deserializer.deserialize_map(FlavorsVisitor(PhantomData))
     }
 }
 
 // === impl FlavorsVisitor ===
 
-impl<'de> Visitor<'de> for FlavorsVisitor {
-    type Value = Flavors;
+impl<'de, M: Deserialize<'de> + Default> Visitor<'de> for FlavorsVisitor<M> {
+    type Value = Flavors<M>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a mapping from flavor names to flavors")
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Flavors, A::Error> {
-        let mut flavors = Flavors::default();
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Flavors<M>, A::Error> {
+        let mut flavors = Flavors::none();
         while let Some(name) = map.next_key::<String>()? {
             // A flavor without content, `onnx:`, is null; it is there all the same.
             match name.as_str() {

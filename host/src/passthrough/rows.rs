@@ -1,19 +1,48 @@
 //! A graph's outputs as the rows of a table, the way MLflow's onnx flavor answers a DataFrame: a classifier's maps from
-//! class to probability (zipmap) as objects. Called by `passthrough.rs`; falls back to tensors where an output has not
-//! one entry a row.
+//! class to probability (zipmap) as objects. Where MLflow's flavor answers 400, because its outputs differ in size, a
+//! row's values become a list; what has not one entry a row either stays tensors. Called by `passthrough.rs`.
 
 use std::io::Write as _;
 
 use mlhost_nn::MAP_KEYS_SUFFIX;
 use mlhost_wire::values::{Column, ColumnData, Elements, NamedTensor, Output, Packed, Table};
 
-/// A table of `rows` rows: a column per output, of lists where an output has more than one value a row, of objects
-/// where it is a list of maps (zipmap).
+/// What MLflow answers where it answers; else a table of `rows` rows: a column per output, of lists where an output has
+/// more than one value a row, of objects where it is a list of maps (zipmap).
 pub(super) fn table_of(outputs: Vec<NamedTensor>, rows: usize) -> Output {
+    if let Some(table) = flattened(&outputs) {
+        return Output::Table(table);
+    }
     match columns_of(&outputs, rows) {
         Some(columns) => Output::Table(Table { columns, rows }),
         None => Output::Tensors(outputs),
     }
+}
+
+/// Every output as one long column, as `_OnnxModelWrapper.predict` has it: `None` where they differ in length, which is
+/// where pandas makes no DataFrame of them. A graph with one output always gets here: a softmax over ten classes answers
+/// ten rows for each row it was given.
+fn flattened(outputs: &[NamedTensor]) -> Option<Table> {
+    let length = |tensor: &NamedTensor| match maps(outputs, &tensor.name) {
+        Some(_) => tensor.tensor.shape.first().map_or(0, |rows| *rows as usize),
+        None => tensor.tensor.elements.len(),
+    };
+    let columns = || outputs.iter().filter(|tensor| !is_keys(outputs, tensor));
+    let rows = columns().map(length).next()?;
+    if columns().any(|tensor| length(tensor) != rows) {
+        return None;
+    }
+    let column = |tensor: &NamedTensor| {
+        let data = match maps(outputs, &tensor.name) {
+            Some((values, keys)) => ColumnData::Json(objects(&values.tensor.elements, keys, rows)?),
+            None => match scalars(&tensor.tensor.elements) {
+                Some(data) => data,
+                None => ColumnData::Json(texts(&tensor.tensor.elements)?),
+            },
+        };
+        Some(Column { name: tensor.name.clone(), data, validity: None })
+    };
+    Some(Table { columns: columns().map(column).collect::<Option<_>>()?, rows })
 }
 
 /// `None` where an output has not one entry a row.
@@ -23,8 +52,7 @@ fn columns_of(outputs: &[NamedTensor], rows: usize) -> Option<Vec<Column>> {
     }
     let mut columns = Vec::with_capacity(outputs.len());
     for tensor in outputs {
-        if tensor.name.strip_suffix(MAP_KEYS_SUFFIX).is_some_and(|name| maps(outputs, name).is_some()) {
-            // Said in the maps themselves.
+        if is_keys(outputs, tensor) {
             continue;
         }
         let shape = &tensor.tensor.shape;
@@ -48,6 +76,11 @@ fn maps<'o>(outputs: &'o [NamedTensor], name: &str) -> Option<(&'o NamedTensor, 
     let keys = outputs.iter().find(|tensor| tensor.name.strip_suffix(MAP_KEYS_SUFFIX) == Some(name))?;
     let keys = &keys.tensor.elements;
     (values.tensor.shape.get(1).map(|width| *width as usize) == Some(keys.len())).then_some((values, keys))
+}
+
+/// Whether it holds the keys of another output's maps, which are said in the maps themselves.
+fn is_keys(outputs: &[NamedTensor], tensor: &NamedTensor) -> bool {
+    tensor.name.strip_suffix(MAP_KEYS_SUFFIX).is_some_and(|name| maps(outputs, name).is_some())
 }
 
 fn column_of(tensor: &NamedTensor, rows: usize) -> Option<Column> {
@@ -132,6 +165,20 @@ fn lists(elements: &Elements, rows: usize, width: usize) -> Option<Packed> {
         }
         line.push(b']');
         if !packed.push(&line) {
+            return None;
+        }
+    }
+    Some(packed)
+}
+
+/// One JSON text a value. `None` past 4 GiB.
+fn texts(elements: &Elements) -> Option<Packed> {
+    let mut packed = Packed::with_capacity(elements.len(), elements.len() * 8);
+    let mut text = Vec::new();
+    for index in 0..elements.len() {
+        text.clear();
+        value(&mut text, elements, index)?;
+        if !packed.push(&text) {
             return None;
         }
     }

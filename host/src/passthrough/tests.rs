@@ -68,6 +68,25 @@ fn a_classifiers_two_outputs_become_one_table() {
 }
 
 #[test]
+fn outputs_of_one_length_are_flattened_as_mlflow_does() {
+    let tensor = |name: &str, shape: &[u32], elements| NamedTensor {
+        name: name.into(),
+        tensor: Tensor { shape: shape.to_vec(), elements },
+    };
+    let softmax = vec![tensor("p", &[2, 2], Elements::F32(vec![0.25, 0.75, 1.0, 0.0]))];
+    let Output::Table(table) = rows::table_of(softmax, 2) else { panic!("a table was expected") };
+    assert_eq!(table.rows, 4);
+    assert_eq!(table.columns[0].data, ColumnData::F32(vec![0.25, 0.75, 1.0, 0.0]));
+    let counts = vec![tensor("n", &[1, 1, 2], Elements::U64(vec![u64::MAX, 0]))];
+    let Output::Table(table) = rows::table_of(counts, 1) else { panic!("a table was expected") };
+    assert_eq!(table.columns[0].data, ColumnData::Json(["18446744073709551615", "0"].iter().collect()));
+    let nothing =
+        vec![tensor("label", &[0], Elements::S64(vec![])), tensor("p", &[0, 3], Elements::F32(vec![]))];
+    let Output::Table(table) = rows::table_of(nothing, 0) else { panic!("a table was expected") };
+    assert_eq!((table.rows, table.columns.len()), (0, 2));
+}
+
+#[test]
 fn maps_become_objects_and_their_keys_no_column() {
     let tensor = |name: &str, shape: &[u32], elements| NamedTensor {
         name: name.into(),

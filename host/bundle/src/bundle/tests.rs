@@ -7,6 +7,7 @@ use tempfile::TempDir;
 
 use super::*;
 
+mod all_at_once;
 mod refusals;
 
 const MLFLOW_ONNX: &str = include_str!("../../../../tests/fixtures/bundles/mlflow-onnx/MLmodel");

@@ -7,6 +7,7 @@ use std::path::Path;
 use proptest::prelude::*;
 
 use super::*;
+use crate::model_file::ModelFile;
 
 #[test]
 fn a_broken_mlhost_flavor_says_what_is_wrong() {
@@ -193,7 +194,7 @@ fn yaml_bombs_are_refused() {
 proptest! {
     #[test]
     fn arbitrary_bytes_as_a_model_file_never_panic(bytes in proptest::collection::vec(any::<u8>(), 0..512)) {
-        let _ = ModelFile::parse(&bytes, Path::new("MLmodel"));
+        let _ = ModelFile::parse_all(&bytes, Path::new("MLmodel"));
     }
 
     #[test]
@@ -206,6 +207,6 @@ proptest! {
         let start = at.index(bytes.len());
         let end = (start + cut).min(bytes.len());
         bytes.splice(start..end, splice.bytes());
-        let _ = ModelFile::parse(&bytes, Path::new("MLmodel"));
+        let _ = ModelFile::parse_all(&bytes, Path::new("MLmodel"));
     }
 }
