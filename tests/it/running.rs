@@ -43,11 +43,12 @@ pub(crate) fn mlhost() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_mlhost"));
     // The tests' environment must not decide what they find.
     for (name, _) in mlhost::config::VARIABLES {
-        if !matches!(*name, "ORT_DYLIB_PATH" | "MLHOST_CACHE_DIR" | "XDG_CACHE_HOME" | "HOME" | "CARGO_HOME")
-        {
+        if !matches!(*name, "ORT_DYLIB_PATH" | "XDG_CACHE_HOME" | "HOME" | "CARGO_HOME") {
             command.env_remove(name);
         }
     }
+    // Nor must the tests fill their user's cache.
+    command.env("MLHOST_CACHE_DIR", concat!(env!("CARGO_TARGET_TMPDIR"), "/cache"));
     command
 }
 
