@@ -14,3 +14,5 @@ pub mod model_source;
 pub mod onnxruntime;
 pub mod passthrough;
 pub mod serve;
+pub mod single_call;
+pub mod warm_up;

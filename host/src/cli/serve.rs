@@ -1,6 +1,6 @@
 //! `mlhost serve`: read, load, compile, warm, then bind, then one ready line, then serve until told to stop.
 //!
-//! Nothing is loaded after the ready line. Whatever is wrong with the set-up is said before anything listens.
+//! Nothing is loaded after the ready line; a model that was saved with an example has answered it by then. Whatever is wrong with the set-up is said before anything listens.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -12,12 +12,13 @@ use mlhost_sandbox::{Cleaning, CodeSource, Engine, EngineOptions, Start};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::args::{LogFormat, ServeArgs};
+use super::args::{LogFormat, ServeArgs, note};
 use super::{log, model};
 use crate::app::App;
 use crate::config::{self, LimitsAllowed, ServerConfig};
 use crate::serve::handler::{ROUTES, Service};
 use crate::serve::server::Server;
+use crate::warm_up::warm_up;
 
 /// Sandboxes over the requests that may be in the model, among them the one that is still to be dropped and the spare:
 /// the pool's own limit is the last line, never the first.
@@ -28,6 +29,7 @@ pub(super) fn run(args: &ServeArgs) -> anyhow::Result<()> {
     let environment = config::process_environment;
     let format = log::format(args.log_format, &environment)?;
     log::start(format, "info", &environment)?;
+    note(&args.python.flags());
     let mut config = ServerConfig::from_environment(&environment)?;
     apply(args, &mut config);
     let allowed = LimitsAllowed {
@@ -41,6 +43,7 @@ pub(super) fn run(args: &ServeArgs) -> anyhow::Result<()> {
         ..model::allowed(&args.source.parts)
     };
     let mut source = model::source(&args.source, &allowed)?;
+    source.override_model_config(config::model_config_overrides(&environment)?);
     source.interface.raw_media_types.extend(args.accept.iter().map(|accept| accept.to_ascii_lowercase()));
     config.timeout = source.time.map_or(config.timeout, |time| time.min(config.timeout));
     config.max_requests =
@@ -55,9 +58,15 @@ pub(super) fn run(args: &ServeArgs) -> anyhow::Result<()> {
             code_cache: model::code_cache(args.no_code_cache),
         })?;
         let name = source.name.clone();
+        let example = source.example.take().filter(|_| !args.no_warm_up);
         let app = App::load(source, &engine, config.timeout)
             .await
             .with_context(|| format!("cannot load model `{name}`"))?;
+        if let Some(example) = example {
+            warm_up(&app, &example, config.timeout)
+                .await
+                .with_context(|| format!("model `{name}` is not ready to be served"))?;
+        }
         serve(app, config, Ready { started, format, engine }).await
     })
 }
