@@ -15,7 +15,10 @@ mod inspect;
 mod log;
 mod model;
 mod origin;
+mod package;
+mod predict;
 mod serve;
+mod validate;
 
 use args::{Args, Command};
 
@@ -33,6 +36,9 @@ pub fn main() -> ExitCode {
     let args = Args::parse();
     let outcome = match args.command {
         Command::Serve(args) => serve::run(&args),
+        Command::Predict(args) => predict::run(&args),
+        Command::Package(args) => package::run(&args),
+        Command::Validate(args) => validate::run(&args),
         Command::Build(args) => build::run(args),
         Command::Compile(args) => compile::run(&args),
         Command::Inspect(args) => inspect::run(&args),

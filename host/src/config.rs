@@ -13,6 +13,10 @@ use mlhost_bundle::{Batching, BundleError, Grant, quantity};
 use mlhost_nn::GraphOptions;
 use mlhost_sandbox::{Limits, WasiGrants};
 
+mod model_config;
+
+pub use model_config::{model_config_overrides, override_model_config};
+
 /// Every environment variable that mlhost reads, and what for. Of two for one thing the first wins.
 pub const VARIABLES: &[(&str, &str)] = &[
     ("MLHOST_HOST", "address to listen on"),
@@ -23,6 +27,16 @@ pub const VARIABLES: &[(&str, &str)] = &[
     ("MLFLOW_MODELS_WORKERS", "the same, as MLflow calls it"),
     ("MLHOST_TIMEOUT", "time for one request, such as `500ms` or `2s`"),
     ("MLFLOW_SCORING_SERVER_REQUEST_TIMEOUT", "the same in seconds, as MLflow calls it"),
+    (
+        "SERVING_MODEL_CONFIG",
+        "JSON object in place of values of the model's `model_config`, as MLflow calls it",
+    ),
+    (
+        "MLFLOW_PYFUNC_INFERENCE_CONFIG",
+        "the same; of two values for one key SERVING_MODEL_CONFIG has the last word",
+    ),
+    ("DISABLE_NGINX", "MLflow's, and nothing here: mlhost listens itself"),
+    ("MLFLOW_DISABLE_ENV_CREATION", "MLflow's, and nothing here: no Python environment is ever made"),
     ("MLHOST_LOG", "what to log, in tracing's filter syntax: `info`, `mlhost=debug,guest=trace`"),
     ("MLHOST_LOG_FORMAT", "`plain` or `json`"),
     ("ORT_DYLIB_PATH", "the ONNX Runtime library"),

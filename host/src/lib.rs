@@ -16,3 +16,5 @@ pub mod onnxruntime;
 pub mod passthrough;
 pub mod reload;
 pub mod serve;
+pub mod single_call;
+pub mod warm_up;

@@ -26,6 +26,8 @@ pub struct ModelSource {
     pub interface: Interface,
     /// MLflow's `model_config`, one JSON object.
     pub model_config: String,
+    /// A request as MLflow saved it with the model, for [`crate::warm_up`].
+    pub example: Option<Vec<u8>>,
     /// What bundle and operator both grant.
     pub grants: WasiGrants,
     /// What one request may use.
@@ -74,11 +76,29 @@ impl ModelSource {
             artifacts: bundle.read_artifacts()?.into_iter().collect(),
             interface: bundle.interface.clone(),
             model_config: bundle.model_config.clone(),
+            example: bundle.read_example()?,
             grants: resolve_grants(&mlhost_bundle::granted(&bundle.grants, &allowed.grants)?),
             limits: allowed.limits(&bundle.name, &bundle.limits),
             time: bundle.limits.time,
             concurrency: bundle.limits.concurrency,
         })
+    }
+
+    /// Puts `overrides` in place of values of the model's configuration, as MLflow does: unknown keys change nothing.
+    pub fn override_model_config(&mut self, overrides: serde_json::Map<String, serde_json::Value>) {
+        if overrides.is_empty() {
+            return;
+        }
+        let (model_config, ignored) = crate::config::override_model_config(&self.model_config, overrides);
+        self.model_config = model_config;
+        if !ignored.is_empty() {
+            let keys = ignored.join(", ");
+            tracing::warn!(
+                model = self.name,
+                keys,
+                "the model's `model_config` has no such keys: they are ignored"
+            );
+        }
     }
 
     /// Opens the graphs in ONNX Runtime.

@@ -52,9 +52,12 @@ fn the_readmes_request_is_answered_with_three_species() {
 fn the_readmes_own_commands_run() {
     let folder = tempfile::tempdir().unwrap();
     let iris = models().join("iris");
-    for (file, name) in
-        [("component.wasm", "model.wasm"), ("iris.onnx", "iris.onnx"), ("labels.txt", "labels.txt")]
-    {
+    for (file, name) in [
+        ("component.wasm", "model.wasm"),
+        ("iris.onnx", "iris.onnx"),
+        ("labels.txt", "labels.txt"),
+        ("calls/one_of_each.request.json", "request.json"),
+    ] {
         fs::copy(iris.join(file), folder.path().join(name)).unwrap();
     }
     let mut ran = 0;
@@ -67,7 +70,7 @@ fn the_readmes_own_commands_run() {
                 let error = String::from_utf8(output.stderr).unwrap();
                 assert!(error.contains("`PATH`"), "{error}");
             }
-            "inspect" | "compile" => {
+            "inspect" | "compile" | "predict" => {
                 let words = placed(&words, folder.path(), &iris);
                 let output = mlhost().args(&words).current_dir(folder.path()).output().unwrap();
                 assert!(output.status.success(), "{command}: {}", String::from_utf8_lossy(&output.stderr));
@@ -77,7 +80,7 @@ fn the_readmes_own_commands_run() {
         }
         ran += 1;
     }
-    assert!(ran >= 7, "{ran} commands");
+    assert!(ran >= 8, "{ran} commands");
 }
 
 /// The command's words, with the folder's files in place of the names in it.

@@ -10,6 +10,14 @@ use mlhost_sandbox::Target;
 
 use crate::config;
 
+mod package;
+mod predict;
+mod python;
+
+pub(super) use package::{PackageArgs, ValidateArgs};
+pub(super) use predict::PredictArgs;
+pub(super) use python::{PythonArgs, note};
+
 /// Serve ONNX models together with your own code in Wasm sandboxes.
 #[derive(Debug, Parser)]
 #[command(name = "mlhost", version, arg_required_else_help = true)]
@@ -23,6 +31,12 @@ pub(super) enum Command {
     /// Serve a model over MLflow's protocol
     #[command(disable_help_flag = true)]
     Serve(Box<ServeArgs>),
+    /// Predict on a file, as `mlflow models predict` does
+    Predict(Box<PredictArgs>),
+    /// Write a model directory from a graph, or from a component and what belongs to it
+    Package(Box<PackageArgs>),
+    /// Say all that is wrong with a model directory
+    Validate(ValidateArgs),
     /// Compile a guest to a component
     Build(BuildArgs),
     /// Compile a model's component to machine code in advance, for an image that starts without compiling
@@ -90,9 +104,14 @@ pub(super) struct ServeArgs {
     /// looks at once, with or without it
     #[arg(long, value_name = "TIME", value_parser = config::parse_timeout)]
     pub(super) watch: Option<Duration>,
+    /// Do not try the model with its own example before serving it
+    #[arg(long)]
+    pub(super) no_warm_up: bool,
     /// How the ready line and the log are written
     #[arg(long, value_enum)]
     pub(super) log_format: Option<LogFormat>,
+    #[command(flatten)]
+    pub(super) python: PythonArgs,
     /// Print help
     #[arg(long, action = clap::ArgAction::Help)]
     pub(super) help: Option<bool>,
@@ -239,6 +258,18 @@ mod tests {
         let args = serve(&["-m", "dir", "-h", "0.0.0.0", "-p", "0", "-t", "7"]).unwrap();
         assert_eq!(args.host.map(|host| host.to_string()), Some("0.0.0.0".into()));
         assert_eq!((args.port, args.timeout), (Some(0), Some(Duration::from_secs(7))));
+    }
+
+    #[test]
+    fn mlflows_flags_for_python_environments_are_taken() {
+        for manager in ["local", "virtualenv", "uv", "conda"] {
+            let args =
+                serve(&["-m", "dir", "--env-manager", manager, "--no-conda", "--install-mlflow"]).unwrap();
+            assert!(args.python.flags().iter().all(|(_, given)| *given), "{manager}");
+        }
+        assert!(serve(&["-m", "dir", "--env-manager", "poetry"]).is_err());
+        let unknown = serve(&["-m", "dir", "--env-manger", "local"]).unwrap_err().to_string();
+        assert!(unknown.contains("--env-manager"), "{unknown}");
     }
 
     #[test]

@@ -77,6 +77,7 @@ pub(super) fn from_parts(
         artifacts,
         interface: Interface::default(),
         model_config: "{}".to_owned(),
+        example: None,
         grants: config::resolve_grants(&allowed.grants),
         limits: allowed.limits("model", &mlhost_bundle::Limits::default()),
         time: None,

@@ -8,6 +8,7 @@ use std::time::UNIX_EPOCH;
 use std::{fs, io};
 
 use anyhow::Context as _;
+use serde_json::{Map, Value};
 
 use super::args::SourceArgs;
 use super::model;
@@ -25,6 +26,8 @@ pub(super) struct Named {
     /// Media types that the component takes as they come, besides its bundle's.
     pub(super) accept: Vec<String>,
     pub(super) allowed: LimitsAllowed,
+    /// What the operator puts in place of entries of the model's own configuration.
+    pub(super) model_config: Map<String, Value>,
 }
 
 /// What the flags point at now.
@@ -55,6 +58,7 @@ impl Origin for Named {
 
     async fn read(&self, _target: &Target) -> anyhow::Result<ModelSource> {
         let mut source = model::source(&self.source, &self.allowed)?;
+        source.override_model_config(self.model_config.clone());
         let accept = self.accept.iter().map(|accept| accept.to_ascii_lowercase());
         source.interface.raw_media_types.extend(accept);
         Ok(source)

@@ -1,6 +1,6 @@
 //! `mlhost serve`: read, load, compile, warm, then bind, then one ready line, then serve until told to stop.
 //!
-//! Nothing is loaded after the ready line. Whatever is wrong with the set-up is said before anything listens.
+//! Nothing is loaded after the ready line; a model that was saved with an example has answered it by then. Whatever is wrong with the set-up is said before anything listens.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -12,16 +12,17 @@ use mlhost_sandbox::{Cleaning, CodeSource, Engine, EngineOptions, Start};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::args::{LogFormat, PartArgs, ServeArgs};
+use super::args::{LogFormat, PartArgs, ServeArgs, note};
 use super::origin::Named;
 use super::{log, model};
 use crate::app::App;
 use crate::config::{self, LimitsAllowed, ServerConfig};
 use crate::deployment::{Deployment, Release};
 use crate::model_source::ModelSource;
-use crate::reload::{Load, Origin as _, Reloader};
+use crate::reload::{Origin as _, Reloader};
 use crate::serve::handler::{ROUTES, Service};
 use crate::serve::server::Server;
+use crate::warm_up::warm_up;
 
 /// Sandboxes over the requests that may be in the model, among them the one that is still to be dropped and the spare:
 /// the pool's own limit is the last line, never the first.
@@ -32,6 +33,7 @@ pub(super) fn run(args: &ServeArgs) -> anyhow::Result<()> {
     let environment = config::process_environment;
     let format = log::format(args.log_format, &environment)?;
     log::start(format, "info", &environment)?;
+    note(&args.python.flags());
     let mut config = ServerConfig::from_environment(&environment)?;
     apply(args, &mut config);
     let allowed = LimitsAllowed {
@@ -44,7 +46,12 @@ pub(super) fn run(args: &ServeArgs) -> anyhow::Result<()> {
         intra_op_threads: args.intra_op_threads.map(|threads| threads as usize),
         ..model::allowed(&args.source.parts)
     };
-    let named = Named { source: args.source.clone(), accept: args.accept.clone(), allowed };
+    let named = Named {
+        source: args.source.clone(),
+        accept: args.accept.clone(),
+        allowed,
+        model_config: config::model_config_overrides(&environment)?,
+    };
     let parts = args.source.parts.clone();
     model::runtime()?.block_on(async {
         let target = named.look().await?;
@@ -55,36 +62,54 @@ pub(super) fn run(args: &ServeArgs) -> anyhow::Result<()> {
             scan: !args.no_pagemap_scan,
             code_cache: model::code_cache(args.no_code_cache),
         })?;
-        let (loading, patience) = (engine.clone(), config.timeout);
-        let load: Load = Box::new(move |source| {
-            let (engine, parts) = (loading.clone(), parts.clone());
-            Box::pin(async move { load(source, &engine, &parts, patience).await })
-        });
-        let app = load(source).await?;
+        let loading =
+            Loading { engine: engine.clone(), parts, patience: config.timeout, warm_up: !args.no_warm_up };
+        let app = loading.load(source).await?;
         let release = Release::new(app, named.version(&target));
         let deployment = Arc::new(Deployment::new(release, args.watch));
         let reloader = Reloader {
             origin: named,
             serving: target,
             deployment: Arc::clone(&deployment),
-            load,
+            load: Box::new(move |source| {
+                let loading = loading.clone();
+                Box::pin(async move { loading.load(source).await })
+            }),
             engine: engine.clone(),
         };
         serve(deployment, config, Ready { started, format, engine }, reloader).await
     })
 }
 
-/// Loads a model so that it can be served.
-async fn load(
-    source: ModelSource,
-    engine: &Engine,
-    parts: &PartArgs,
+/// How every version of the model is made ready to be served.
+#[derive(Clone)]
+struct Loading {
+    engine: Engine,
+    parts: PartArgs,
+    /// For one request, and so for `load-context`.
     patience: Duration,
-) -> anyhow::Result<App> {
-    model::load_runtime(parts, &source)?;
-    let name = source.name.clone();
-    let patience = source.time.map_or(patience, |time| time.min(patience));
-    App::load(source, engine, patience).await.with_context(|| format!("cannot load model `{name}`"))
+    /// Whether a model has to answer its own example first.
+    warm_up: bool,
+}
+
+// === impl Loading ===
+
+impl Loading {
+    async fn load(&self, mut source: ModelSource) -> anyhow::Result<App> {
+        model::load_runtime(&self.parts, &source)?;
+        let name = source.name.clone();
+        let patience = source.time.map_or(self.patience, |time| time.min(self.patience));
+        let example = source.example.take().filter(|_| self.warm_up);
+        let app = App::load(source, &self.engine, patience)
+            .await
+            .with_context(|| format!("cannot load model `{name}`"))?;
+        if let Some(example) = example {
+            warm_up(&app, &example, patience)
+                .await
+                .with_context(|| format!("model `{name}` is not ready to be served"))?;
+        }
+        Ok(app)
+    }
 }
 
 /// What the ready line says besides where and what.

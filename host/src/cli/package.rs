@@ -1,0 +1,5 @@
+//! stub
+use super::args::PackageArgs;
+pub(super) fn run(_args: &PackageArgs) -> anyhow::Result<()> {
+    anyhow::bail!("not yet")
+}

@@ -1,0 +1,5 @@
+//! stub
+use super::args::ValidateArgs;
+pub(super) fn run(_args: &ValidateArgs) -> anyhow::Result<()> {
+    anyhow::bail!("not yet")
+}
