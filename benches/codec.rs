@@ -75,7 +75,7 @@ fn decode(criterion: &mut Criterion) {
             let request = Request { content_type: Some("application/json"), body: body.as_bytes() };
             group.throughput(Throughput::Elements(rows as u64));
             group.bench_function(BenchmarkId::new(form, rows), |bencher| {
-                bencher.iter(|| Mlflow.decode(black_box(request), &interface).unwrap());
+                bencher.iter(|| Mlflow::default().decode(black_box(request), &interface).unwrap());
             });
         }
     }
@@ -90,7 +90,7 @@ fn encode(criterion: &mut Criterion) {
         group.bench_function(BenchmarkId::new("records", rows), |bencher| {
             bencher.iter_batched(
                 || reply.clone(),
-                |reply| Mlflow.encode(reply, Envelope::Predictions).unwrap(),
+                |reply| Mlflow::default().encode(reply, Envelope::Predictions).unwrap(),
                 BatchSize::SmallInput,
             );
         });

@@ -200,7 +200,7 @@ impl Place {
     }
 
     fn decode(&self) -> anyhow::Result<Call> {
-        let decoded = Mlflow.decode(request(), &self.interface);
+        let decoded = Mlflow::default().decode(request(), &self.interface);
         decoded.map(|decoded| decoded.call).map_err(|fault| anyhow::anyhow!(fault.public))
     }
 
@@ -228,7 +228,7 @@ impl Place {
 }
 
 fn encode(reply: Reply) -> anyhow::Result<()> {
-    let answer = Mlflow.encode(reply, Envelope::Predictions);
+    let answer = Mlflow::default().encode(reply, Envelope::Predictions);
     drop(black_box(answer.map_err(|fault| anyhow::anyhow!(fault.public))?));
     Ok(())
 }

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use anyhow::Context as _;
 use mlhost_bundle::Batching;
 use mlhost_sandbox::{Cleaning, CodeSource, Engine, EngineOptions, Start};
+use mlhost_wire::dialect::mlflow::Mlflow;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -62,8 +63,12 @@ pub(super) fn run(args: &ServeArgs) -> anyhow::Result<()> {
             scan: !args.no_pagemap_scan,
             code_cache: model::code_cache(args.no_code_cache),
         })?;
-        let loading =
-            Loading { engine: engine.clone(), parts, patience: config.timeout, warm_up: !args.no_warm_up };
+        let loading = Loading {
+            engine: engine.clone(),
+            parts,
+            patience: config.timeout,
+            warm_up: (!args.no_warm_up).then_some(Mlflow { compat: config.compat }),
+        };
         let app = loading.load(source).await?;
         let release = Release::new(app, named.version(&target));
         let deployment = Arc::new(Deployment::new(release, args.watch));
@@ -88,8 +93,8 @@ struct Loading {
     parts: PartArgs,
     /// For one request, and so for `load-context`.
     patience: Duration,
-    /// Whether a model has to answer its own example first.
-    warm_up: bool,
+    /// How a model has to answer its own example first, where it has to.
+    warm_up: Option<Mlflow>,
 }
 
 // === impl Loading ===
@@ -99,12 +104,12 @@ impl Loading {
         model::load_runtime(&self.parts, &source)?;
         let name = source.name.clone();
         let patience = source.time.map_or(self.patience, |time| time.min(self.patience));
-        let example = source.example.take().filter(|_| self.warm_up);
+        let example = self.warm_up.zip(source.example.take());
         let app = App::load(source, &self.engine, patience)
             .await
             .with_context(|| format!("cannot load model `{name}`"))?;
-        if let Some(example) = example {
-            warm_up(&app, &example, patience)
+        if let Some((dialect, example)) = example {
+            warm_up(&app, dialect, &example, patience)
                 .await
                 .with_context(|| format!("model `{name}` is not ready to be served"))?;
         }
@@ -180,6 +185,7 @@ fn apply(args: &ServeArgs, config: &mut ServerConfig) {
     config.host = args.host.unwrap_or(config.host);
     config.port = args.port.unwrap_or(config.port);
     config.timeout = args.timeout.unwrap_or(config.timeout);
+    config.compat = args.mlflow_compat.unwrap_or(config.compat);
     let count = |flag: Option<u32>, default| flag.map_or(default, |count| count as usize);
     config.max_requests = count(args.max_requests, config.max_requests);
     config.workers = count(args.workers, config.workers);

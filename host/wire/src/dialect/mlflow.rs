@@ -6,11 +6,13 @@
 
 mod chat;
 mod column;
+mod compat;
 mod context;
 mod csv;
 mod datetime;
 mod decode;
 mod encode;
+mod enforce;
 mod forms;
 mod frame;
 mod infer;
@@ -25,6 +27,7 @@ mod split;
 mod table;
 mod tensor;
 
+pub use self::compat::Compat;
 use self::media::Media;
 use super::{Answer, Decoded, Dialect, Envelope, Interface, Request};
 use crate::fault::Fault;
@@ -32,14 +35,17 @@ use crate::values::{Blob, Call, Input, Reply};
 
 /// The dialect of `mlflow models serve`.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Mlflow;
+pub struct Mlflow {
+    /// How close to it.
+    pub compat: Compat,
+}
 
 // === impl Mlflow ===
 
 impl Dialect for Mlflow {
     fn decode(&self, request: Request<'_>, interface: &Interface) -> Result<Decoded, Fault> {
-        let input = match media::media(request.content_type, &interface.raw_media_types)? {
-            Media::Json => return decode::decode(request.body, &interface.signature),
+        let input = match media::media(request.content_type, &interface.raw_media_types, self.compat)? {
+            Media::Json => return decode::decode(request.body, &interface.signature, self.compat),
             Media::Csv => csv::decode(request.body, &interface.signature)?,
             Media::Raw => {
                 let content_type = request.content_type.unwrap_or_default().to_owned();
@@ -52,10 +58,10 @@ impl Dialect for Mlflow {
     }
 
     fn encode(&self, reply: Reply, envelope: Envelope) -> Result<Answer, Fault> {
-        encode::encode(reply, envelope)
+        encode::encode(reply, envelope, self.compat)
     }
 
     fn refuse(&self, fault: &Fault) -> Answer {
-        refuse::refuse(fault)
+        refuse::refuse(fault, self.compat)
     }
 }

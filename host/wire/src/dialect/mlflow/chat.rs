@@ -161,7 +161,7 @@ mod tests {
         let params = r#"[{"name":"temperature","type":"double","default":1.0,"shape":null}]"#;
         let signature = Signature::from_mlmodel(inputs, None, Some(params)).unwrap();
         assert!(is_chat(body));
-        decode(&Context::new(body, None), &signature)
+        decode(&Context::new(body, None, super::super::compat::Compat::Sane), &signature)
     }
 
     #[test]

@@ -9,6 +9,7 @@ use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, Seq
 use serde_json::value::RawValue;
 
 use super::chat;
+use super::compat::Compat;
 use super::context::{Context, Form, bad_input};
 use super::forms::FormValue;
 use super::lenient::Rewritten;
@@ -54,20 +55,20 @@ enum Key {
 struct KeySeed;
 
 /// Reads a JSON body.
-pub(super) fn decode(body: &[u8], signature: &Signature) -> Result<Decoded, Fault> {
+pub(super) fn decode(body: &[u8], signature: &Signature, compat: Compat) -> Result<Decoded, Fault> {
     let body = std::str::from_utf8(body).map_err(|error| {
         let offset = error.valid_up_to();
         bad_input(format!(
             "Invalid input. Ensure that input is a valid JSON formatted string. Error: 'not UTF-8 at byte {offset}'"
         ))
     })?;
-    let fault = match read(&Context::new(body, None), signature) {
+    let fault = match read(&Context::new(body, None, compat), signature) {
         Ok(decoded) => return Ok(decoded),
         Err(Failure::Fault(fault)) => return Err(fault),
         Err(Failure::Syntax(fault)) => fault,
     };
     let Some(rewritten) = Rewritten::new(body) else { return Err(fault) };
-    read(&Context::new(body, Some(&rewritten)), signature).map_err(|failure| match failure {
+    read(&Context::new(body, Some(&rewritten), compat), signature).map_err(|failure| match failure {
         Failure::Fault(fault) | Failure::Syntax(fault) => fault,
     })
 }
