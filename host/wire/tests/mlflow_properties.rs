@@ -53,11 +53,32 @@ fn decode_as(mlflow: Mlflow, content_type: &str, body: &[u8], interface: &Interf
     })
 }
 
+const PARQUET: &str = "application/vnd.apache.parquet";
+
+/// Files that pandas wrote, one of each kind.
+fn parquet_files() -> impl Strategy<Value = Vec<u8>> {
+    prop::sample::select(vec![
+        include_bytes!("parquet/types.parquet").to_vec(),
+        include_bytes!("parquet/types_none.parquet").to_vec(),
+        include_bytes!("parquet/types_gzip.parquet").to_vec(),
+        include_bytes!("parquet/types_lz4.parquet").to_vec(),
+        include_bytes!("parquet/types_plain.parquet").to_vec(),
+        include_bytes!("parquet/types_v2.parquet").to_vec(),
+        include_bytes!("parquet/more.parquet").to_vec(),
+        include_bytes!("parquet/nested.parquet").to_vec(),
+        include_bytes!("parquet/map.parquet").to_vec(),
+        include_bytes!("parquet/index.parquet").to_vec(),
+        include_bytes!("parquet/numbered.parquet").to_vec(),
+        include_bytes!("parquet/empty.parquet").to_vec(),
+    ])
+}
+
 /// Decodes for every interface: whatever comes, the outcome is a consistent call or a fault that says something.
 fn decode_everywhere(body: &[u8]) -> Result<(), TestCaseError> {
     for compat in Compat::ALL {
         decode_everywhere_as(Mlflow { compat }, "application/json", body)?;
     }
+    decode_everywhere_as(Mlflow::default(), PARQUET, body)?;
     decode_everywhere_as(Mlflow::default(), "text/csv", body)
 }
 
@@ -205,6 +226,28 @@ proptest! {
     #[test]
     fn arbitrary_bytes_never_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
         decode_everywhere(&bytes)?;
+    }
+
+    /// Bytes of the file are changed anywhere, among them those of its metadata, whose length comes at the end.
+    #[test]
+    fn a_damaged_parquet_file_is_decoded_consistently_or_refused(
+        body in parquet_files(),
+        changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>(), any::<bool>()), 1..6),
+        cut in prop::option::weighted(0.1, any::<prop::sample::Index>()),
+    ) {
+        let mut body = body;
+        let length = body.len();
+        let metadata = length - 8 - u32::from_le_bytes(*body[length - 8..].first_chunk().unwrap()) as usize;
+        for (at, byte, anywhere) in changes {
+            // The schema in what pandas adds for Arrow is most of the metadata, and nobody reads it.
+            let at = if anywhere { at.index(length - 8) } else { metadata + at.index((length - 8 - metadata).min(900)) };
+            body[at] = byte;
+        }
+        decode_everywhere_as(Mlflow::default(), PARQUET, &body)?;
+        if let Some(cut) = cut {
+            body.drain(cut.index(length - 8)..length - 8);
+            decode_everywhere_as(Mlflow::default(), PARQUET, &body)?;
+        }
     }
 
     #[test]

@@ -16,6 +16,8 @@ pub(super) const TOO_FEW_INPUTS: &str = "Model inference is missing inputs. ";
 pub(super) const WRONG_SHAPE: &str = "Shape of input ";
 /// How MLflow begins the message for a column whose type does not go into the signature's without loss.
 pub(super) const INCOMPATIBLE: &str = "Incompatible input types for column ";
+/// How MLflow begins the message for a tensor of another type.
+pub(super) const WRONG_TYPE: &str = "dtype of input ";
 /// How MLflow begins the message for a moment with a time zone.
 pub(super) const ZONED: &str =
     "Please ensure that the input data of datetime column only contains timezone-naive datetime objects. ";
@@ -53,7 +55,7 @@ fn plain(fault: &Fault) -> Answer {
 
 /// MLflow's `error_code`, `sqlstate` and `error_class`; the last two are empty where MLflow has none.
 fn codes(fault: &Fault) -> [&'static str; 3] {
-    let enforced = [MISSING_INPUTS, TOO_FEW_INPUTS, WRONG_SHAPE, INCOMPATIBLE, ZONED];
+    let enforced = [MISSING_INPUTS, TOO_FEW_INPUTS, WRONG_SHAPE, WRONG_TYPE, INCOMPATIBLE, ZONED];
     match fault.kind {
         // One kind of fault has two codes in MLflow, by where it is found; the message, which this dialect wrote,
         // tells them apart.
