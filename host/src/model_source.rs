@@ -64,15 +64,7 @@ impl ModelSource {
         Ok(Self {
             name: bundle.name.clone(),
             component: bundle.read_component()?,
-            graphs: bundle
-                .graphs
-                .iter()
-                .map(|graph| GraphFile {
-                    name: graph.name.clone(),
-                    path: graph.path.clone(),
-                    options: allowed.graph_options(&graph.batching),
-                })
-                .collect(),
+            graphs: Self::graph_files(bundle, allowed),
             artifacts: bundle.read_artifacts()?.into_iter().collect(),
             interface: bundle.interface.clone(),
             model_config: bundle.model_config.clone(),
@@ -82,6 +74,17 @@ impl ModelSource {
             time: bundle.limits.time,
             concurrency: bundle.limits.concurrency,
         })
+    }
+
+    /// The bundle's graphs, and how they are run.
+    #[must_use]
+    pub fn graph_files(bundle: &Bundle, allowed: &LimitsAllowed) -> Vec<GraphFile> {
+        let file = |graph: &mlhost_bundle::GraphSource| GraphFile {
+            name: graph.name.clone(),
+            path: graph.path.clone(),
+            options: allowed.graph_options(&graph.batching),
+        };
+        bundle.graphs.iter().map(file).collect()
     }
 
     /// Puts `overrides` in place of values of the model's configuration, as MLflow does: unknown keys change nothing.

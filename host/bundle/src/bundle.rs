@@ -35,8 +35,8 @@ const EXAMPLE_BYTES: u64 = 64 << 20;
 pub struct Bundle {
     /// The directory.
     pub directory: PathBuf,
-    /// The directory's own name, or its parent's where that is `artifacts`; what the model is called unless the
-    /// operator says otherwise.
+    /// What `flavors.mlhost.name` says, else the directory's own name, or its parent's where that is `artifacts`; what the
+    /// model is called unless the operator says otherwise.
     pub name: String,
     /// The user's code; without it the one graph is served as it is.
     pub component: Option<PathBuf>,

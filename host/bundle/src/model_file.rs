@@ -77,6 +77,7 @@ pub(crate) struct MlhostFlavor {
     pub(crate) grants: Vec<Grant>,
     pub(crate) limits: AskedLimits,
     pub(crate) batching: BTreeMap<EntryName, AskedBatching>,
+    pub(crate) name: Option<EntryName>,
 }
 
 /// One entry of `flavors.mlhost.batching`.

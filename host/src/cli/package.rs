@@ -1,5 +1,28 @@
-//! stub
-use super::args::PackageArgs;
-pub(super) fn run(_args: &PackageArgs) -> anyhow::Result<()> {
-    anyhow::bail!("not yet")
+//! `mlhost package`: a model directory from its parts.
+
+use super::args::{NamedPath, PackageArgs};
+use crate::package::{Parts, package};
+
+#[expect(clippy::print_stdout, reason = "this command's output")]
+pub(super) fn run(args: &PackageArgs) -> anyhow::Result<()> {
+    let named =
+        |paths: &[NamedPath]| paths.iter().map(|named| (named.name.clone(), named.path.clone())).collect();
+    let parts = Parts {
+        component: args.component.clone(),
+        graphs: named(&args.model),
+        artifacts: named(&args.artifact),
+        signature: args.signature.clone(),
+        example: args.input_example.clone(),
+        accepts: args.accept.clone(),
+        name: args.name.clone(),
+    };
+    let bundle = package(&parts, &args.output, args.force)?;
+    println!(
+        "{}: model `{}`, {}; `mlhost validate {}` tries it",
+        bundle.directory.display(),
+        bundle.name,
+        if bundle.component.is_some() { "with a component" } else { "served as it is" },
+        args.output.display()
+    );
+    Ok(())
 }

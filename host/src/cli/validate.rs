@@ -1,5 +1,25 @@
-//! stub
-use super::args::ValidateArgs;
-pub(super) fn run(_args: &ValidateArgs) -> anyhow::Result<()> {
-    anyhow::bail!("not yet")
+//! `mlhost validate`: all that is wrong with a model directory, as a table or JSON.
+
+use super::args::{LogFormat, PartArgs, ValidateArgs};
+use super::{log, model};
+use crate::config::{self, ServerConfig};
+use crate::model_source::ModelSource;
+use crate::validate::{Loading, Severity, validate};
+
+#[expect(clippy::print_stdout, reason = "this command's output")]
+pub(super) fn run(args: &ValidateArgs) -> anyhow::Result<()> {
+    let environment = config::process_environment;
+    log::start(LogFormat::Plain, "error", &environment)?;
+    let parts = PartArgs { onnxruntime: args.onnxruntime.clone(), ..PartArgs::default() };
+    let runtime = |source: &ModelSource| model::load_runtime(&parts, source);
+    let loading = Loading { runtime: &runtime, time: ServerConfig::from_environment(&environment)?.timeout };
+    let report = model::runtime()?.block_on(validate(&args.directory, loading));
+    if args.json {
+        println!("{}", serde_json::to_string_pretty(&report)?);
+    } else {
+        print!("{report}");
+    }
+    let errors = report.count(Severity::Error);
+    anyhow::ensure!(report.valid, "`{}` cannot be served: {errors} to mend", args.directory.display());
+    Ok(())
 }

@@ -36,6 +36,14 @@ struct Checking {
     problems: Vec<BundleError>,
 }
 
+/// A graph as MLmodel has it.
+struct NamedGraph {
+    /// How messages call it.
+    what: String,
+    name: String,
+    file: String,
+}
+
 // === impl Checked ===
 
 impl Checked {
@@ -60,7 +68,7 @@ impl Checked {
 
 impl Checking {
     fn bundle(&mut self, file: ModelFile) -> Option<Bundle> {
-        let signature = self.signature(file.signature.unwrap_or_default());
+        let signature = self.signature(&file.signature.unwrap_or_default());
         let flavors = file.flavors;
         if flavors.mlhost.is_none() && flavors.onnx.is_none() {
             let path = self.path.clone();
@@ -84,7 +92,7 @@ impl Checking {
         raw_media_types.dedup();
 
         Some(Bundle {
-            name: super::name_of(self.directory.root()),
+            name: mlhost.name.map_or_else(|| super::name_of(self.directory.root()), |EntryName(name)| name),
             directory: self.directory.root().to_owned(),
             component,
             graphs,
@@ -115,12 +123,12 @@ impl Checking {
     }
 
     /// What is wrong with one column says nothing of the others: each is read by itself where all together cannot be.
-    fn signature(&mut self, texts: SignatureTexts) -> Signature {
-        let SignatureTexts { inputs, outputs, params } = &texts;
+    fn signature(&mut self, texts: &SignatureTexts) -> Signature {
+        let SignatureTexts { inputs, outputs, params } = texts;
         match Signature::from_mlmodel(inputs.as_deref(), outputs.as_deref(), params.as_deref()) {
             Ok(signature) => signature,
             Err(first) => {
-                let each = signature::problems(&texts);
+                let each = signature::problems(texts);
                 let each = if each.is_empty() { vec![first] } else { each };
                 let problem = |source| BundleError::Signature { path: self.path.clone(), source };
                 self.problems.extend(each.into_iter().map(problem).collect::<Vec<_>>());
@@ -131,35 +139,36 @@ impl Checking {
 
     /// Those of `flavors.mlhost`; where it names none, the one of `flavors.onnx` under its file's stem.
     fn graphs(&mut self, mlhost: &MlhostFlavor, onnx: Option<String>) -> Vec<GraphSource> {
-        // The stem of the path as it is written; a link's target may have any name.
-        let stem =
-            |file: &str| Path::new(file).file_stem().unwrap_or_default().to_string_lossy().into_owned();
-        let (what, named): (fn(&str) -> String, Vec<(String, String)>) = if mlhost.graphs.is_empty() {
-            let data = onnx.and_then(|file| {
-                let found = self.directory.file("`flavors.onnx.data`", &file);
-                self.take(found)?;
-                let name = self.take(EntryName::try_from(stem(&file)))?;
-                Some((name.0, file))
-            });
-            (|_| "`flavors.onnx.data`".to_owned(), data.into_iter().collect())
-        } else {
-            let entries = mlhost.graphs.iter().map(|(EntryName(name), file)| (name.clone(), file.clone()));
-            (|name| format!("graph `{name}`"), entries.collect())
-        };
-        let names: Vec<String> = named.iter().map(|(name, _)| name.clone()).collect();
+        let named = self.named_graphs(mlhost, onnx);
+        let names: Vec<String> = named.iter().map(|graph| graph.name.clone()).collect();
         if mlhost.component.is_none() {
             self.servable_alone(&names);
         }
         self.batched(mlhost, &names);
         let batching =
             |name: &str| mlhost.batching.get(name).copied().map(Batching::from).unwrap_or_default();
-        named
-            .into_iter()
-            .filter_map(|(name, file)| {
-                let path = self.file(&what(&name), &file)?;
-                Some(GraphSource { batching: batching(&name), name, path })
-            })
-            .collect()
+        let source = |NamedGraph { what, name, file }: NamedGraph| {
+            let path = self.file(&what, &file)?;
+            Some(GraphSource { batching: batching(&name), name, path })
+        };
+        named.into_iter().filter_map(source).collect()
+    }
+
+    fn named_graphs(&mut self, mlhost: &MlhostFlavor, onnx: Option<String>) -> Vec<NamedGraph> {
+        if !mlhost.graphs.is_empty() {
+            let graph = |(EntryName(name), file): (&EntryName, &String)| NamedGraph {
+                what: format!("graph `{name}`"),
+                name: name.clone(),
+                file: file.clone(),
+            };
+            return mlhost.graphs.iter().map(graph).collect();
+        }
+        let Some(file) = onnx else { return Vec::new() };
+        // The stem of the path as it is written; a link's target may have any name.
+        let stem = Path::new(&file).file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        let what = "`flavors.onnx.data`".to_owned();
+        let graph = self.file(&what, &file).and_then(|_| self.take(EntryName::try_from(stem)));
+        graph.map(|EntryName(name)| NamedGraph { what, name, file }).into_iter().collect()
     }
 
     /// Without a component the answer is one graph's, so there must be no choice.

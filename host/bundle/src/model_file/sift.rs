@@ -50,11 +50,13 @@ fn sifted(value: Value, way: &mut Vec<Step>, misfits: &mut Vec<Misfit>) -> Optio
                     kept.insert(key, child);
                 }
             }
-            Some(Value::Object(kept))
+            // What is left of an unknown key would be one still.
+            (!kept.is_empty()).then_some(Value::Object(kept))
         }
         Value::Array(items) if !items.is_empty() => {
-            let items = items.into_iter().filter_map(|item| step(Step::Item, item, misfits));
-            Some(Value::Array(items.collect()))
+            let items: Vec<_> =
+                items.into_iter().filter_map(|item| step(Step::Item, item, misfits)).collect();
+            (!items.is_empty()).then_some(Value::Array(items))
         }
         leaf => match read(&alone(&leaf, way)) {
             Ok(_) => Some(leaf),

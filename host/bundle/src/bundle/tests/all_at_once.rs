@@ -13,12 +13,13 @@ fn check(mlmodel: &str) -> (Option<Bundle>, Vec<String>) {
 #[test]
 fn everything_that_is_wrong_is_said_at_once() {
     let (bundle, problems) = check(
-        "flavors:\n  mlhost:\n    componnet: component.wasm\n    graphs: {a: lost.onnx, b: ../b.onnx, c: model.onnx}\n    \
+        "flavors:\n  mlhost:\n    componnet: component.wasm\n    limts: {memory: 1MiB, time: 1s}\n    graphs: {a: lost.onnx, b: ../b.onnx, c: model.onnx}\n    \
          artifacts: {x: lost.json}\n    limits: {memory: 64MB, tiem: 5s}\n    grants: ['env:TZ', 'net:x']\n    \
          batching: {d: {max_rows: 4}}\nsignature: {inputs: '[{\"type\": \"int\"}, {\"type\": \"real\"}]'}\n",
     );
     for (count, expected) in [
         (1, "did you mean `component`?"),
+        (1, "in `flavors.mlhost`: unknown key `limts` (did you mean `limits`?)"),
         (1, "in `flavors.mlhost.limits.memory`: `64MB` is no size"),
         (1, "in `flavors.mlhost.limits`: unknown key `tiem` (did you mean `time`?)"),
         (1, "in `flavors.mlhost.grants`: `net:x` is no grant"),
@@ -33,7 +34,7 @@ fn everything_that_is_wrong_is_said_at_once() {
         let found = problems.iter().filter(|problem| problem.contains(expected)).count();
         assert_eq!(found, count, "{expected}: {problems:#?}");
     }
-    assert_eq!(problems.len(), 11, "{problems:#?}");
+    assert_eq!(problems.len(), 12, "{problems:#?}");
     assert!(problems[0].contains("line 3, column 5"), "the place of the first: {}", problems[0]);
     let bundle = bundle.unwrap();
     assert_eq!(bundle.graphs.len(), 1);
