@@ -20,6 +20,10 @@ pub struct App {
     pub name: String,
     /// What a request may be.
     pub interface: Interface,
+    /// The bundle's own deadline for a request, where it has one.
+    pub time: Option<Duration>,
+    /// The bundle's own bound on requests at one time, where it has one.
+    pub concurrency: Option<usize>,
     predictor: Predictor,
 }
 
@@ -68,6 +72,7 @@ impl App {
         patience: Duration,
     ) -> Result<Self, LoadError> {
         let graphs = source.open_graphs()?;
+        let (time, concurrency) = (source.time, source.concurrency);
         let predictor = match source.component.take() {
             Some(component) => {
                 let guest = source.guest(&component, graphs);
@@ -75,7 +80,7 @@ impl App {
             }
             None => Predictor::Native(Passthrough::new(&graphs)?),
         };
-        Ok(Self { name: source.name, interface: source.interface, predictor })
+        Ok(Self { name: source.name, interface: source.interface, time, concurrency, predictor })
     }
 
     /// Whether requests run user code in a sandbox.

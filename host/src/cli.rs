@@ -14,6 +14,7 @@ mod fetch_runtime;
 mod inspect;
 mod log;
 mod model;
+mod origin;
 mod package;
 mod predict;
 mod serve;

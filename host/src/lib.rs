@@ -7,6 +7,7 @@
 pub mod app;
 pub mod cli;
 pub mod config;
+pub mod deployment;
 pub mod fault;
 pub mod guest_build;
 pub mod inspect;
@@ -14,6 +15,7 @@ pub mod model_source;
 pub mod onnxruntime;
 pub mod package;
 pub mod passthrough;
+pub mod reload;
 pub mod serve;
 pub mod single_call;
 pub mod validate;

@@ -32,17 +32,22 @@ pub enum Step {
     Encode,
 }
 
-/// What `app` answers within `time`.
+/// What `app` answers in `dialect` within `time`.
 ///
 /// # Errors
 ///
 /// [`CallError`] says which step failed, and how.
-pub async fn answer(app: &App, request: Request<'_>, time: Duration) -> Result<Answer, CallError> {
+pub async fn answer(
+    app: &App,
+    dialect: Mlflow,
+    request: Request<'_>,
+    time: Duration,
+) -> Result<Answer, CallError> {
     let failed = |step| move |fault| CallError { step, fault };
-    let call = Mlflow.decode(request, &app.interface).map_err(failed(Step::Decode))?;
-    let reply = app.predict(&call, Instant::now() + time).await;
+    let decoded = dialect.decode(request, &app.interface).map_err(failed(Step::Decode))?;
+    let reply = app.predict(&decoded.call, Instant::now() + time).await;
     let reply = reply.map_err(fault::of_prediction).map_err(failed(Step::Predict))?;
-    Mlflow.encode(reply).map_err(failed(Step::Encode))
+    dialect.encode(reply, decoded.envelope).map_err(failed(Step::Encode))
 }
 
 // === impl Step ===

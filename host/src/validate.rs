@@ -10,6 +10,7 @@ use std::time::Duration;
 use mlhost_bundle::{Bundle, BundleError, Checked};
 use mlhost_nn::{Graph, GraphInfo};
 use mlhost_sandbox::{Engine, EngineOptions};
+use mlhost_wire::dialect::mlflow::Mlflow;
 use serde::Serialize;
 
 use crate::app::App;
@@ -221,7 +222,7 @@ impl Report {
         };
         match (app, example) {
             (Ok(app), Some(example)) => {
-                if let Err(error) = warm_up(&app, &example, time).await {
+                if let Err(error) = warm_up(&app, Mlflow::default(), &example, time).await {
                     self.error("serving_input_example.json", &error);
                 }
             }

@@ -7,6 +7,7 @@
 use std::time::Duration;
 
 use mlhost_wire::dialect::Request;
+use mlhost_wire::dialect::mlflow::Mlflow;
 
 use crate::app::App;
 use crate::single_call::{CallError, answer};
@@ -22,12 +23,12 @@ const CONTENT_TYPE: &str = "application/json";
 )]
 pub struct WarmUpError(pub CallError);
 
-/// Has `app` answer `example`, a request's body, as it would answer a client within `time`.
+/// Has `app` answer `example`, a request's body, as it would answer a client in `dialect` within `time`.
 ///
 /// # Errors
 ///
 /// [`WarmUpError`] says which step failed, and how.
-pub async fn warm_up(app: &App, example: &[u8], time: Duration) -> Result<(), WarmUpError> {
+pub async fn warm_up(app: &App, dialect: Mlflow, example: &[u8], time: Duration) -> Result<(), WarmUpError> {
     let request = Request { content_type: Some(CONTENT_TYPE), body: example };
-    answer(app, request, time).await.map(drop).map_err(WarmUpError)
+    answer(app, dialect, request, time).await.map(drop).map_err(WarmUpError)
 }

@@ -19,6 +19,7 @@ mod package;
 mod predict;
 mod python;
 mod readme;
+mod reload;
 mod running;
 mod samples;
 mod shutdown;

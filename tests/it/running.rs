@@ -43,11 +43,12 @@ pub(crate) fn mlhost() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_mlhost"));
     // The tests' environment must not decide what they find.
     for (name, _) in mlhost::config::VARIABLES {
-        if !matches!(*name, "ORT_DYLIB_PATH" | "MLHOST_CACHE_DIR" | "XDG_CACHE_HOME" | "HOME" | "CARGO_HOME")
-        {
+        if !matches!(*name, "ORT_DYLIB_PATH" | "XDG_CACHE_HOME" | "HOME" | "CARGO_HOME") {
             command.env_remove(name);
         }
     }
+    // Nor must the tests fill their user's cache.
+    command.env("MLHOST_CACHE_DIR", concat!(env!("CARGO_TARGET_TMPDIR"), "/cache"));
     command
 }
 
@@ -119,6 +120,11 @@ impl Running {
         let pid = i32::try_from(self.child.id()).unwrap();
         // SAFETY: no memory is involved; the process is ours and not yet waited for.
         assert_eq!(unsafe { libc::kill(pid, signal) }, 0);
+    }
+
+    /// How many threads it has.
+    pub(crate) fn threads(&self) -> usize {
+        std::fs::read_dir(format!("/proc/{}/task", self.child.id())).unwrap().count()
     }
 
     /// Waits for the process to end by itself.

@@ -6,7 +6,7 @@ use std::time::Instant;
 use anyhow::bail;
 
 use crate::process::{self, cargo, mlhost, onnxruntime, output, say, target};
-use crate::{demo, guests, models};
+use crate::{demo, guests, mlflow, models};
 
 const DENY_VERSION: &str = "0.20.2";
 const COMPONENTIZE_VERSION: &str = "0.25.1";
@@ -17,7 +17,7 @@ struct Step {
     run: fn() -> anyhow::Result<Option<String>>,
 }
 
-const STEPS: [Step; 10] = [
+const STEPS: [Step; 14] = [
     Step { name: "fmt", run: fmt },
     Step { name: "clippy", run: clippy },
     Step { name: "doc", run: doc },
@@ -27,6 +27,10 @@ const STEPS: [Step; 10] = [
     Step { name: "rebuild", run: rebuild },
     Step { name: "python", run: python_guest },
     Step { name: "minilm", run: minilm },
+    Step { name: "differential", run: mlflow::differential },
+    Step { name: "clients", run: mlflow::clients },
+    Step { name: "uris", run: mlflow::uris },
+    Step { name: "follow", run: mlflow::follow },
     Step { name: "deny", run: deny },
 ];
 
@@ -46,7 +50,7 @@ pub(crate) fn run(only: Option<&str>) -> anyhow::Result<()> {
             Ok(left_out) => left_out.clone().unwrap_or_else(|| "-".to_owned()),
             Err(_) => "FAILED; what comes after it was not run".to_owned(),
         };
-        table.push(format!("{:<8} {seconds:>8.1}  {said}", step.name));
+        table.push(format!("{:<12} {seconds:>8.1}  {said}", step.name));
         if let Err(error) = outcome {
             show(&table);
             let hint = format!("step `{0}`\nhint: `cargo xtask test --only {0}` runs it alone", step.name);
@@ -58,7 +62,7 @@ pub(crate) fn run(only: Option<&str>) -> anyhow::Result<()> {
 }
 
 fn show(table: &[String]) {
-    say("\nstep      seconds  left out");
+    say("\nstep          seconds  left out");
     for line in table {
         say(line);
     }

@@ -99,6 +99,12 @@ impl Engine {
         })
     }
 
+    /// The most memory that a guest can have, whatever its limits say; in bytes.
+    #[must_use]
+    pub fn max_memory_bytes(&self) -> usize {
+        self.max_memory_bytes
+    }
+
     /// How sandboxes are made clean, chosen at start.
     #[must_use]
     pub fn cleaning(&self) -> Cleaning {

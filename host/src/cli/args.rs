@@ -7,6 +7,7 @@ use std::time::Duration;
 use clap::{Parser, Subcommand, ValueEnum};
 use mlhost_bundle::Grant;
 use mlhost_sandbox::Target;
+use mlhost_wire::dialect::mlflow::Compat;
 
 use crate::config;
 
@@ -67,6 +68,9 @@ pub(super) struct ServeArgs {
     /// Time for one request, such as `500ms` [default: 60s]
     #[arg(short, long, value_name = "TIME", value_parser = config::parse_timeout)]
     pub(super) timeout: Option<Duration>,
+    /// How close to MLflow to be: `strict` repeats what destroys data or answers what is no JSON [default: sane]
+    #[arg(long, value_name = "sane|strict", value_parser = config::parse_compat)]
+    pub(super) mlflow_compat: Option<Compat>,
     /// Largest request body [default: 16MiB]
     #[arg(long, value_name = "SIZE", value_parser = config::parse_bytes)]
     pub(super) max_body: Option<u64>,
@@ -100,6 +104,10 @@ pub(super) struct ServeArgs {
     /// Never find a sandbox's dirty pages by a scan, even where no page can be swapped out
     #[arg(long)]
     pub(super) no_pagemap_scan: bool,
+    /// How often to look for another version of the model, such as `30s`, and take it without a failed request; SIGHUP
+    /// looks at once, with or without it
+    #[arg(long, value_name = "TIME", value_parser = config::parse_timeout)]
+    pub(super) watch: Option<Duration>,
     /// Do not try the model with its own example before serving it
     #[arg(long)]
     pub(super) no_warm_up: bool,
@@ -114,7 +122,7 @@ pub(super) struct ServeArgs {
 }
 
 /// A bundle by `-m`, or its parts by `--component` and `--model`; and what it may use.
-#[derive(Debug, Default, clap::Args)]
+#[derive(Clone, Debug, Default, clap::Args)]
 pub(super) struct SourceArgs {
     /// Model directory, with an MLmodel file in it
     #[arg(short = 'm', long = "model-uri", value_name = "DIR", conflicts_with_all = ["component", "model", "artifact"], required_unless_present_any = ["component", "model"])]
@@ -127,7 +135,7 @@ pub(super) struct SourceArgs {
 }
 
 /// What a model consists of besides its component, and what it may use.
-#[derive(Debug, Default, clap::Args)]
+#[derive(Clone, Debug, Default, clap::Args)]
 pub(super) struct PartArgs {
     /// ONNX graph, under its file's stem or the name given; can be repeated
     #[arg(long, value_name = "[NAME=]FILE", value_parser = parse_named_path)]

@@ -11,6 +11,7 @@ use std::path::Path;
 use anyhow::Context as _;
 use mlhost_sandbox::{Engine, EngineOptions};
 use mlhost_wire::dialect::Request;
+use mlhost_wire::dialect::mlflow::Mlflow;
 use mlhost_wire::fault::FaultKind;
 
 use super::args::{PredictArgs, note};
@@ -38,9 +39,8 @@ pub(super) fn run(args: &PredictArgs) -> anyhow::Result<()> {
     let parts = &args.source.parts;
     let mut source = model::source(&args.source, &model::allowed(parts))?;
     source.override_model_config(config::model_config_overrides(&environment)?);
-    let timeout = args
-        .timeout
-        .map_or_else(|| ServerConfig::from_environment(&environment).map(|config| config.timeout), Ok)?;
+    let server = ServerConfig::from_environment(&environment)?;
+    let timeout = args.timeout.unwrap_or(server.timeout);
     let time = source.time.map_or(timeout, |time| time.min(timeout));
     model::load_runtime(parts, &source)?;
     let name = source.name.clone();
@@ -54,7 +54,7 @@ pub(super) fn run(args: &PredictArgs) -> anyhow::Result<()> {
         let app =
             App::load(source, &engine, time).await.with_context(|| format!("cannot load model `{name}`"))?;
         let request = Request { content_type: Some(&args.content_type), body: &input };
-        answer(&app, request, time).await.map_err(refused)
+        answer(&app, Mlflow { compat: server.compat }, request, time).await.map_err(refused)
     })?;
     write(args.output_path.as_deref(), &answered.body)
 }

@@ -9,13 +9,18 @@ use std::time::{Duration, Instant};
 use anyhow::Context as _;
 use mlhost_bundle::Batching;
 use mlhost_sandbox::{Cleaning, CodeSource, Engine, EngineOptions, Start};
+use mlhost_wire::dialect::mlflow::Mlflow;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::args::{LogFormat, ServeArgs, note};
+use super::args::{LogFormat, PartArgs, ServeArgs, note};
+use super::origin::Named;
 use super::{log, model};
 use crate::app::App;
 use crate::config::{self, LimitsAllowed, ServerConfig};
+use crate::deployment::{Deployment, Release};
+use crate::model_source::ModelSource;
+use crate::reload::{Origin as _, Reloader};
 use crate::serve::handler::{ROUTES, Service};
 use crate::serve::server::Server;
 use crate::warm_up::warm_up;
@@ -42,33 +47,74 @@ pub(super) fn run(args: &ServeArgs) -> anyhow::Result<()> {
         intra_op_threads: args.intra_op_threads.map(|threads| threads as usize),
         ..model::allowed(&args.source.parts)
     };
-    let mut source = model::source(&args.source, &allowed)?;
-    source.override_model_config(config::model_config_overrides(&environment)?);
-    source.interface.raw_media_types.extend(args.accept.iter().map(|accept| accept.to_ascii_lowercase()));
-    config.timeout = source.time.map_or(config.timeout, |time| time.min(config.timeout));
-    config.max_requests =
-        source.concurrency.map_or(config.max_requests, |most| most.min(config.max_requests));
-    model::load_runtime(&args.source.parts, &source)?;
-
+    let named = Named {
+        source: args.source.clone(),
+        accept: args.accept.clone(),
+        allowed,
+        model_config: config::model_config_overrides(&environment)?,
+    };
+    let parts = args.source.parts.clone();
     model::runtime()?.block_on(async {
+        let target = named.look().await?;
+        let source = named.read(&target).await?;
         let engine = Engine::new(&EngineOptions {
             instances: u32::try_from(config.max_requests).unwrap_or(u32::MAX).saturating_add(MORE_SANDBOXES),
             max_memory_bytes: source.limits.memory_bytes,
             scan: !args.no_pagemap_scan,
             code_cache: model::code_cache(args.no_code_cache),
         })?;
+        let loading = Loading {
+            engine: engine.clone(),
+            parts,
+            patience: config.timeout,
+            warm_up: (!args.no_warm_up).then_some(Mlflow { compat: config.compat }),
+        };
+        let app = loading.load(source).await?;
+        let release = Release::new(app, named.version(&target));
+        let deployment = Arc::new(Deployment::new(release, args.watch));
+        let reloader = Reloader {
+            origin: named,
+            serving: target,
+            deployment: Arc::clone(&deployment),
+            load: Box::new(move |source| {
+                let loading = loading.clone();
+                Box::pin(async move { loading.load(source).await })
+            }),
+            engine: engine.clone(),
+        };
+        serve(deployment, config, Ready { started, format, engine }, reloader).await
+    })
+}
+
+/// How every version of the model is made ready to be served.
+#[derive(Clone)]
+struct Loading {
+    engine: Engine,
+    parts: PartArgs,
+    /// For one request, and so for `load-context`.
+    patience: Duration,
+    /// How a model has to answer its own example first, where it has to.
+    warm_up: Option<Mlflow>,
+}
+
+// === impl Loading ===
+
+impl Loading {
+    async fn load(&self, mut source: ModelSource) -> anyhow::Result<App> {
+        model::load_runtime(&self.parts, &source)?;
         let name = source.name.clone();
-        let example = source.example.take().filter(|_| !args.no_warm_up);
-        let app = App::load(source, &engine, config.timeout)
+        let patience = source.time.map_or(self.patience, |time| time.min(self.patience));
+        let example = self.warm_up.zip(source.example.take());
+        let app = App::load(source, &self.engine, patience)
             .await
             .with_context(|| format!("cannot load model `{name}`"))?;
-        if let Some(example) = example {
-            warm_up(&app, &example, config.timeout)
+        if let Some((dialect, example)) = example {
+            warm_up(&app, dialect, &example, patience)
                 .await
                 .with_context(|| format!("model `{name}` is not ready to be served"))?;
         }
-        serve(app, config, Ready { started, format, engine }).await
-    })
+        Ok(app)
+    }
 }
 
 /// What the ready line says besides where and what.
@@ -78,30 +124,34 @@ struct Ready {
     engine: Engine,
 }
 
-async fn serve(app: App, config: ServerConfig, ready: Ready) -> anyhow::Result<()> {
+async fn serve(
+    deployment: Arc<Deployment>,
+    config: ServerConfig,
+    ready: Ready,
+    reloader: Reloader<Named>,
+) -> anyhow::Result<()> {
     let address = SocketAddr::new(config.host, config.port);
     let listener = TcpListener::bind(address)
         .await
         .with_context(|| format!("cannot listen on {address}\nhint: `--port 0` takes any free port"))?;
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
-    ready.say(&app, listener.local_addr()?)?;
-    let engine = Some(ready.engine).filter(|_| app.is_sandboxed());
-
+    reloader.start().context("cannot start the thread that looks for other versions of the model")?;
+    ready.say(&deployment.current().app, listener.local_addr()?)?;
     let server = Server {
         listener,
         max_connections: config.max_connections,
         workers: config.workers,
         drain: config.drain,
     };
-    let service = Arc::new(Service::new(app, config));
+    let service = Arc::new(Service::new(Arc::clone(&deployment), config));
     let mut swap = false;
     let drained = server
         .run(service, async {
             tokio::select! {
                 _ = terminate.recv() => {}
                 _ = interrupt.recv() => {}
-                () = swap_appears(engine) => swap = true,
+                () = swap_appears(&ready.engine, &deployment) => swap = true,
             }
             tracing::info!("stopping: no new connections; requests under way are answered");
         })
@@ -123,10 +173,9 @@ const SWAP_APPEARED: &str = "swap was turned on: sandboxes can no longer be clea
                              hint: start again, and mlhost cleans them without a scan; `--no-pagemap-scan` does so from \
                              the start";
 
-/// Ends once it is no longer safe to go on; never where there is no sandbox.
-async fn swap_appears(engine: Option<Engine>) {
-    let Some(engine) = engine else { return std::future::pending().await };
-    while engine.is_clean() {
+/// Ends once it is no longer safe to go on; never while there is no sandbox.
+async fn swap_appears(engine: &Engine, deployment: &Deployment) {
+    while !deployment.current().app.is_sandboxed() || engine.is_clean() {
         tokio::time::sleep(SWAP_LOOK).await;
     }
     tracing::error!("{SWAP_APPEARED}");
@@ -136,6 +185,7 @@ fn apply(args: &ServeArgs, config: &mut ServerConfig) {
     config.host = args.host.unwrap_or(config.host);
     config.port = args.port.unwrap_or(config.port);
     config.timeout = args.timeout.unwrap_or(config.timeout);
+    config.compat = args.mlflow_compat.unwrap_or(config.compat);
     let count = |flag: Option<u32>, default| flag.map_or(default, |count| count as usize);
     config.max_requests = count(args.max_requests, config.max_requests);
     config.workers = count(args.workers, config.workers);

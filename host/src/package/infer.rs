@@ -17,8 +17,8 @@ use super::signature::Texts;
 /// What a request may be that looks like `body`; the error is for whoever wrote the example.
 pub(super) fn from_example(body: &[u8]) -> Result<Texts, String> {
     let request = Request { content_type: Some("application/json"), body };
-    let call = Mlflow.decode(request, &Interface::default()).map_err(|fault| fault.public)?;
-    let inputs: Vec<Value> = match &call.input {
+    let decoded = Mlflow::default().decode(request, &Interface::default()).map_err(|fault| fault.public)?;
+    let inputs: Vec<Value> = match &decoded.call.input {
         Input::Table(table) => table.columns.iter().map(column).collect(),
         Input::Tensors(tensors) => tensors.iter().map(tensor).collect(),
         Input::Blob(_) => return Err("it is not JSON".to_owned()),

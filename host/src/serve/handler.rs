@@ -5,6 +5,7 @@
 
 use std::convert::Infallible;
 use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
@@ -13,37 +14,44 @@ use futures_util::FutureExt as _;
 use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::header::{ALLOW, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
-use hyper::{Method, Request, Response, StatusCode};
+use hyper::{Method, Request, Response, StatusCode, Uri};
 use mlhost_wire::dialect::mlflow::Mlflow;
 use mlhost_wire::dialect::{self, Answer, Dialect as _};
 use mlhost_wire::fault::{Fault, FaultKind};
+use prometheus_client::registry::Registry;
 use tokio::sync::Semaphore;
 
-use crate::app::App;
 use crate::config::ServerConfig;
+use crate::deployment::Deployment;
 use crate::fault;
 use crate::serve::body::BodyBudget;
+use crate::serve::status;
 
 /// What the ready line lists.
-pub const ROUTES: [&str; 4] = ["POST /invocations", "GET /ping", "GET /health", "GET /version"];
+pub const ROUTES: [&str; 5] =
+    ["POST /invocations", "GET /ping", "GET /health", "GET /version", "GET /metrics"];
 
 /// Seconds after which a client that found no room may try again.
 const RETRY_AFTER_SECONDS: HeaderValue = HeaderValue::from_static("1");
 
 /// What every request shares.
 pub struct Service {
-    app: App,
+    deployment: Arc<Deployment>,
     config: ServerConfig,
+    mlflow: Mlflow,
     requests: Semaphore,
     bodies: BodyBudget,
     /// Counts faults whose details are in the log alone, so that a client can say which was theirs.
     references: AtomicU64,
+    metrics: Registry,
 }
 
 enum Route {
     Invocations,
     Health,
+    HealthDetail,
     Version,
+    Metrics,
     WrongMethod(&'static str),
     Unknown,
 }
@@ -53,12 +61,14 @@ enum Route {
 impl Service {
     /// A service for one model.
     #[must_use]
-    pub fn new(app: App, config: ServerConfig) -> Self {
+    pub fn new(deployment: Arc<Deployment>, config: ServerConfig) -> Self {
         Self {
+            metrics: status::registry(&deployment),
             requests: Semaphore::new(config.max_requests),
             bodies: BodyBudget::new(config.max_bodies_bytes),
             references: AtomicU64::new(0),
-            app,
+            deployment,
+            mlflow: Mlflow { compat: config.compat },
             config,
         }
     }
@@ -69,10 +79,12 @@ impl Service {
     ///
     /// None.
     pub async fn answer(&self, request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Infallible> {
-        let route = Route::of(request.method(), request.uri().path());
+        let route = Route::of(request.method(), request.uri());
         let answer = match route {
             Route::Health => plain("\n"),
+            Route::HealthDetail => status::health(&self.deployment),
             Route::Version => plain(env!("CARGO_PKG_VERSION")),
+            Route::Metrics => status::metrics(&self.metrics).unwrap_or_else(|fault| self.refuse(&fault)),
             Route::Invocations => {
                 let outcome = AssertUnwindSafe(self.invoke(request)).catch_unwind().await;
                 outcome
@@ -84,14 +96,14 @@ impl Service {
                     FaultKind::MethodNotAllowed,
                     format!("`{}` does not take {}; use {allowed}", request.uri().path(), request.method()),
                 );
-                let mut response = respond(Mlflow.refuse(&fault));
+                let mut response = respond(self.mlflow.refuse(&fault));
                 response.headers_mut().insert(ALLOW, HeaderValue::from_static(allowed));
                 return Ok(response);
             }
             Route::Unknown => {
                 let public =
                     format!("there is no `{}`; the routes are {}", request.uri().path(), ROUTES.join(", "));
-                Mlflow.refuse(&Fault::new(FaultKind::NotFound, public))
+                self.mlflow.refuse(&Fault::new(FaultKind::NotFound, public))
             }
         };
         let mut response = respond(answer);
@@ -102,13 +114,19 @@ impl Service {
     }
 
     async fn invoke(&self, request: Request<Incoming>) -> Result<Answer, Fault> {
-        let deadline = Instant::now() + self.config.timeout;
+        let arrival = Instant::now();
+        let deadline = arrival + self.config.timeout;
         let (head, body) = request.into_parts();
         let reading = self.bodies.read(body, self.config.max_body_bytes);
         let held =
             tokio::time::timeout_at(deadline.into(), reading).await.map_err(|_| fault::deadline())??;
         // Tried, not awaited: a request that would have to wait for a sandbox is told so at once.
         let _permit = self.requests.try_acquire().map_err(|_| fault::overloaded())?;
+        // Once and for all of this request: another version may take over meanwhile.
+        let release = self.deployment.current();
+        let app = &release.app;
+        let _place = release.try_enter().map_err(|_| fault::overloaded())?;
+        let deadline = app.time.map_or(deadline, |time| deadline.min(arrival + time));
         let content_type = match head.headers.get(CONTENT_TYPE).map(HeaderValue::to_str) {
             Some(Ok(text)) => Some(text),
             Some(Err(_)) => {
@@ -117,9 +135,10 @@ impl Service {
             None => None,
         };
         let body = held.contiguous();
-        let call = Mlflow.decode(dialect::Request { content_type, body: &body }, &self.app.interface)?;
-        let reply = self.app.predict(&call, deadline).await.map_err(fault::of_prediction)?;
-        Mlflow.encode(reply)
+        let request = dialect::Request { content_type, body: &body };
+        let decoded = self.mlflow.decode(request, &app.interface)?;
+        let reply = app.predict(&decoded.call, deadline).await.map_err(fault::of_prediction)?;
+        self.mlflow.encode(reply, decoded.envelope)
     }
 
     /// The answer to a fault, and its line in the log. Where the log knows more than the client is told, both get a
@@ -129,33 +148,41 @@ impl Service {
         let status = fault.kind.status();
         if status < 500 {
             tracing::debug!(kind, detail = fault.detail, "{}", fault.public);
-            return Mlflow.refuse(fault);
+            return self.mlflow.refuse(fault);
         }
         if fault.detail.is_empty() {
             tracing::warn!(kind, "{}", fault.public);
-            return Mlflow.refuse(fault);
+            return self.mlflow.refuse(fault);
         }
         let reference = self.references.fetch_add(1, Ordering::Relaxed) + 1;
         tracing::warn!(kind, reference, detail = fault.detail, "{}", fault.public);
         let public = format!("{} (reference {reference} in the server's log)", fault.public);
-        Mlflow.refuse(&Fault::new(fault.kind, public))
+        self.mlflow.refuse(&Fault::new(fault.kind, public))
     }
 }
 
 // === impl Route ===
 
 impl Route {
-    fn of(method: &Method, path: &str) -> Self {
+    fn of(method: &Method, uri: &Uri) -> Self {
         let reads = matches!(*method, Method::GET | Method::HEAD);
-        match path {
+        match uri.path() {
             "/invocations" if *method == Method::POST => Self::Invocations,
             "/invocations" => Self::WrongMethod("POST"),
+            "/health" if reads && asks_for_detail(uri) => Self::HealthDetail,
             "/ping" | "/health" if reads => Self::Health,
             "/version" if reads => Self::Version,
-            "/ping" | "/health" | "/version" => Self::WrongMethod("GET, HEAD"),
+            "/metrics" if reads => Self::Metrics,
+            "/ping" | "/health" | "/version" | "/metrics" => Self::WrongMethod("GET, HEAD"),
             _ => Self::Unknown,
         }
     }
+}
+
+/// `/health` alone is MLflow's, whose body is an empty line.
+fn asks_for_detail(uri: &Uri) -> bool {
+    uri.query()
+        .is_some_and(|query| query.split('&').any(|part| part == "detail" || part.starts_with("detail=")))
 }
 
 /// MLflow's health and version routes say `application/json` over bodies that are not: clients rely on neither.

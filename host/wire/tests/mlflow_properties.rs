@@ -2,8 +2,8 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests fail by panicking")]
 
-use mlhost_wire::dialect::mlflow::Mlflow;
-use mlhost_wire::dialect::{Dialect as _, Interface, Request};
+use mlhost_wire::dialect::mlflow::{Compat, Mlflow};
+use mlhost_wire::dialect::{Decoded, Dialect as _, Envelope, Interface, Request};
 use mlhost_wire::fault::{Fault, FaultKind};
 use mlhost_wire::signature::Signature;
 use mlhost_wire::values::{Call, Column, ColumnData, Input, Output, Packed, Reply, Table};
@@ -42,13 +42,49 @@ fn interfaces() -> Vec<Interface> {
 }
 
 fn decode(body: &[u8], interface: &Interface) -> Result<Call, Fault> {
-    Mlflow.decode(Request { content_type: Some("application/json"), body }, interface)
+    decode_as(Mlflow::default(), "application/json", body, interface)
+}
+
+fn decode_as(mlflow: Mlflow, content_type: &str, body: &[u8], interface: &Interface) -> Result<Call, Fault> {
+    let decoded = mlflow.decode(Request { content_type: Some(content_type), body }, interface);
+    decoded.map(|Decoded { call, envelope }| {
+        assert!(envelope == Envelope::Predictions || !matches!(call.input, Input::Tensors(_)));
+        call
+    })
+}
+
+const PARQUET: &str = "application/vnd.apache.parquet";
+
+/// Files that pandas wrote, one of each kind.
+fn parquet_files() -> impl Strategy<Value = Vec<u8>> {
+    prop::sample::select(vec![
+        include_bytes!("parquet/types.parquet").to_vec(),
+        include_bytes!("parquet/types_none.parquet").to_vec(),
+        include_bytes!("parquet/types_gzip.parquet").to_vec(),
+        include_bytes!("parquet/types_lz4.parquet").to_vec(),
+        include_bytes!("parquet/types_plain.parquet").to_vec(),
+        include_bytes!("parquet/types_v2.parquet").to_vec(),
+        include_bytes!("parquet/more.parquet").to_vec(),
+        include_bytes!("parquet/nested.parquet").to_vec(),
+        include_bytes!("parquet/map.parquet").to_vec(),
+        include_bytes!("parquet/index.parquet").to_vec(),
+        include_bytes!("parquet/numbered.parquet").to_vec(),
+        include_bytes!("parquet/empty.parquet").to_vec(),
+    ])
 }
 
 /// Decodes for every interface: whatever comes, the outcome is a consistent call or a fault that says something.
 fn decode_everywhere(body: &[u8]) -> Result<(), TestCaseError> {
+    for compat in Compat::ALL {
+        decode_everywhere_as(Mlflow { compat }, "application/json", body)?;
+    }
+    decode_everywhere_as(Mlflow::default(), PARQUET, body)?;
+    decode_everywhere_as(Mlflow::default(), "text/csv", body)
+}
+
+fn decode_everywhere_as(mlflow: Mlflow, content_type: &str, body: &[u8]) -> Result<(), TestCaseError> {
     for interface in interfaces() {
-        match decode(body, &interface) {
+        match decode_as(mlflow, content_type, body, &interface) {
             Ok(Call { input: Input::Table(table), .. }) => {
                 prop_assert!(table.check().is_ok(), "{table:?}");
             }
@@ -57,11 +93,13 @@ fn decode_everywhere(body: &[u8]) -> Result<(), TestCaseError> {
                     prop_assert!(named.tensor.check(&named.name).is_ok(), "{named:?}");
                 }
             }
-            Ok(call) => prop_assert!(false, "JSON is no blob: {call:?}"),
+            Ok(Call { input: Input::Blob(blob), .. }) => {
+                prop_assert!(serde_json::from_slice::<std::collections::BTreeMap<String, &serde_json::value::RawValue>>(&blob.data).is_ok(), "{blob:?}");
+            }
             Err(fault) => {
                 prop_assert_eq!(fault.kind, FaultKind::BadInput);
                 prop_assert!(!fault.public.is_empty());
-                let answer = Mlflow.refuse(&fault);
+                let answer = mlflow.refuse(&fault);
                 prop_assert!(serde_json::from_slice::<Json>(&answer.body).is_ok());
             }
         }
@@ -107,7 +145,7 @@ fn nested() -> impl Strategy<Value = Json> {
 }
 
 fn form() -> impl Strategy<Value = &'static str> {
-    prop::sample::select(vec!["dataframe_split", "dataframe_records", "instances", "inputs"])
+    prop::sample::select(vec!["dataframe_split", "dataframe_records", "instances", "inputs", "input"])
 }
 
 /// A body near enough to a right one to get far.
@@ -175,7 +213,9 @@ fn table() -> impl Strategy<Value = (Table, Interface)> {
 
 /// The records that mlhost answers for a table.
 fn records(table: &Table) -> Json {
-    let answer = Mlflow.encode(Reply { output: Output::Table(table.clone()) }).expect("an answer");
+    let answer = Mlflow::default()
+        .encode(Reply { output: Output::Table(table.clone()) }, Envelope::Predictions)
+        .expect("an answer");
     let mut answer: Json = serde_json::from_slice(&answer.body).expect("an answer is JSON");
     answer["predictions"].take()
 }
@@ -186,6 +226,35 @@ proptest! {
     #[test]
     fn arbitrary_bytes_never_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
         decode_everywhere(&bytes)?;
+    }
+
+    /// Bytes of the file are changed anywhere, among them those of its metadata, whose length comes at the end.
+    #[test]
+    fn a_damaged_parquet_file_is_decoded_consistently_or_refused(
+        body in parquet_files(),
+        changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>(), any::<bool>()), 1..6),
+        cut in prop::option::weighted(0.1, any::<prop::sample::Index>()),
+    ) {
+        let mut body = body;
+        let length = body.len();
+        let metadata = length - 8 - u32::from_le_bytes(*body[length - 8..].first_chunk().unwrap()) as usize;
+        for (at, byte, anywhere) in changes {
+            // The schema in what pandas adds for Arrow is most of the metadata, and nobody reads it.
+            let at = if anywhere { at.index(length - 8) } else { metadata + at.index((length - 8 - metadata).min(900)) };
+            body[at] = byte;
+        }
+        decode_everywhere_as(Mlflow::default(), PARQUET, &body)?;
+        if let Some(cut) = cut {
+            body.drain(cut.index(length - 8)..length - 8);
+            decode_everywhere_as(Mlflow::default(), PARQUET, &body)?;
+        }
+    }
+
+    #[test]
+    fn whatever_looks_like_csv_is_decoded_consistently_or_refused(
+        body in "([abc01,\"\r\n .-]|NA|true|1e5|2021-01-01|\u{feff}|\u{e9}){0,40}",
+    ) {
+        decode_everywhere_as(Mlflow::default(), "text/csv", body.as_bytes())?;
     }
 
     #[test]
@@ -249,7 +318,7 @@ proptest! {
             _ => ColumnData::Json(packed),
         };
         let table = Table { columns: vec![Column { name: "a".to_owned(), data, validity: None }], rows };
-        match Mlflow.encode(Reply { output: Output::Table(table) }) {
+        match Mlflow::default().encode(Reply { output: Output::Table(table) }, Envelope::Predictions) {
             Ok(answer) => prop_assert!(serde_json::from_slice::<Json>(&answer.body).is_ok()),
             Err(fault) => prop_assert_eq!(fault.kind, FaultKind::GuestTrapped),
         }

@@ -82,7 +82,9 @@ impl<'de> Visitor<'de> for Records<'_, '_> {
     fn visit_seq<A: SeqAccess<'de>>(self, seq: A) -> Result<Input, A::Error> {
         let FormValue { context, signature } = self.0;
         let mut frame = Frame::new(Plan::new(signature, true), context);
-        let mut rows = Rows { frame: &mut frame, shape: Shape::Record, targets: Vec::new(), rows: 0 };
+        // Against its own message MLflow takes bare values, too.
+        let shape = if context.compat.is_strict() { Shape::Either } else { Shape::Record };
+        let mut rows = Rows { frame: &mut frame, shape, targets: Vec::new(), rows: 0 };
         (&mut rows).visit_seq(seq)?;
         let rows = rows.rows;
         frame.finish(rows, true).map_err(|fault| context.refuse(fault))

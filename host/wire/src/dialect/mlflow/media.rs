@@ -3,25 +3,34 @@
 //! Called by [`super::Mlflow`] for every request. Media types are compared as MLflow compares them: exactly and
 //! with case, except those that a bundle takes raw.
 
+use super::compat::Compat;
 use crate::fault::{Fault, FaultKind};
 
 /// What a body is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Media {
+    Csv,
     Json,
+    Parquet,
     /// Passed to the model as it is.
     Raw,
 }
 
 /// The media types with a reader, as MLflow's message lists them.
-const SERVED: &str = "['application/json']";
+const SERVED: &str = "['text/csv', 'application/json', 'application/vnd.apache.parquet']";
+
+/// How the message begins for a request that does not say what it is.
+pub(super) const NO_CONTENT_TYPE: &str = "The request has no Content-Type.";
+
+const PROTOCOL_CHANGE: &str = "IMPORTANT: The MLflow Model scoring protocol has changed in MLflow version 2.0. If you \
+                               are seeing this error, you are likely using an outdated scoring request format.";
 
 /// The reader for the header, which may be missing.
-pub(super) fn media(header: Option<&str>, raw: &[String]) -> Result<Media, Fault> {
+pub(super) fn media(header: Option<&str>, raw: &[String], compat: Compat) -> Result<Media, Fault> {
     let refuse = |public: String| Err(Fault::new(FaultKind::UnsupportedMedia, public));
     let Some(header) = header else {
         return refuse(format!(
-            "The request has no Content-Type. This predictor only supports the following content types: Types: \
+            "{NO_CONTENT_TYPE} This predictor only supports the following content types: Types: \
              {SERVED}."
         ));
     };
@@ -30,24 +39,29 @@ pub(super) fn media(header: Option<&str>, raw: &[String]) -> Result<Media, Fault
     if raw.iter().any(|accepted| accepts(accepted, essence)) {
         return Ok(Media::Raw);
     }
-    for parameter in parts.filter(|parameter| !parameter.is_empty()) {
-        let (name, value) = parameter.split_once('=').unwrap_or((parameter, ""));
+    // To MLflow a semicolon at the end begins a parameter without a name.
+    let parameters = parts.filter(|parameter| compat.is_strict() || !parameter.is_empty());
+    let parameters = parameters.map(|parameter| parameter.split_once('=').unwrap_or((parameter, "")));
+    let mut unknown = Vec::new();
+    for (name, value) in parameters {
         if name != "charset" {
-            return refuse(format!(
-                "Unrecognized content type parameters: {name}. IMPORTANT: The MLflow Model scoring protocol has \
-                 changed in MLflow version 2.0."
-            ));
-        }
-        if !value.eq_ignore_ascii_case("utf-8") {
+            unknown.push(name);
+        } else if !value.eq_ignore_ascii_case("utf-8") {
             return refuse("The scoring server only supports UTF-8".to_owned());
         }
     }
-    if essence == "application/json" {
-        return Ok(Media::Json);
+    if !unknown.is_empty() {
+        let unknown = unknown.join(", ");
+        return refuse(format!("Unrecognized content type parameters: {unknown}. {PROTOCOL_CHANGE}"));
     }
-    refuse(format!(
-        "This predictor only supports the following content types: Types: {SERVED}. Got '{essence}'."
-    ))
+    match essence {
+        "text/csv" => Ok(Media::Csv),
+        "application/json" => Ok(Media::Json),
+        "application/vnd.apache.parquet" => Ok(Media::Parquet),
+        _ => refuse(format!(
+            "This predictor only supports the following content types: Types: {SERVED}. Got '{header}'."
+        )),
+    }
 }
 
 /// Whether `accepted`, `type/subtype` or `type/*` in lower case, covers `essence`.
@@ -79,12 +93,15 @@ mod tests {
             ("imag\u{e9}/png", Err("This predictor only supports")),
             ("audio/wave", Err("Got 'audio/wave'.")),
             ("Application/JSON", Err("Got 'Application/JSON'.")),
-            ("text/csv", Err("This predictor only supports the following content types")),
+            ("text/csv", Ok(Media::Csv)),
+            ("text/csv; charset=utf-8", Ok(Media::Csv)),
+            ("application/vnd.apache.parquet", Ok(Media::Parquet)),
+            ("text/plain; charset=utf-8", Err("Got 'text/plain; charset=utf-8'.")),
             ("application/json; charset=latin-1", Err("The scoring server only supports UTF-8")),
             ("application/json; format=pandas-split", Err("Unrecognized content type parameters: format.")),
             ("", Err("Got ''.")),
         ] {
-            match (media(Some(header), &raw), expected) {
+            match (media(Some(header), &raw, Compat::Sane), expected) {
                 (Ok(found), Ok(expected)) => assert_eq!(found, expected, "{header}"),
                 (Err(fault), Err(expected)) => {
                     assert_eq!(fault.kind, FaultKind::UnsupportedMedia);
@@ -93,7 +110,8 @@ mod tests {
                 (found, _) => panic!("{header}: {found:?}"),
             }
         }
-        let missing = media(None, &raw).unwrap_err();
-        assert!(missing.public.starts_with("The request has no Content-Type."), "{}", missing.public);
+        let missing = media(None, &raw, Compat::Sane).unwrap_err();
+        assert!(missing.public.starts_with(NO_CONTENT_TYPE), "{}", missing.public);
+        assert!(media(Some("application/json;"), &raw, Compat::Strict).is_err());
     }
 }

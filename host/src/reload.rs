@@ -1,0 +1,198 @@
+//! Looks for another version of the model while it is served, loads and warms it beside the old one, and lets it take over.
+//!
+//! Started by `cli::serve`: a thread of its own, so that neither a download nor a compilation holds up a connection. It
+//! looks every `--watch`, and at once on SIGHUP. What does not load or fails its warm-up is refused and the old version
+//! goes on; a version that was refused is not tried again until it changes or SIGHUP asks for it. Never ends the server.
+
+use std::io;
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use mlhost_sandbox::Engine;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::time::MissedTickBehavior;
+
+use crate::deployment::{Deployment, Refusal, Release, Version};
+use crate::model_source::ModelSource;
+
+/// How often to look whether requests still run in a version that was replaced.
+const SWEEP: Duration = Duration::from_millis(200);
+
+/// Where a model comes from, as far as it can come again.
+pub trait Origin: Send + 'static {
+    /// What it points at: two that are equal mean the same files.
+    type Target: Clone + PartialEq + Send + Sync;
+
+    /// What it points at now. Cheap: called every `--watch`.
+    fn look(&self) -> impl Future<Output = anyhow::Result<Self::Target>>;
+
+    /// Which version that is.
+    fn version(&self, target: &Self::Target) -> Version;
+
+    /// Fetches and reads it, and checks it as far as that goes without loading.
+    fn read(&self, target: &Self::Target) -> impl Future<Output = anyhow::Result<ModelSource>>;
+}
+
+/// What makes a model that was read one that can be served: loads and warms it.
+pub type Load = Box<dyn Fn(ModelSource) -> LoadOutcome + Send>;
+
+/// A model on its way to be served.
+pub type LoadOutcome = std::pin::Pin<Box<dyn Future<Output = anyhow::Result<crate::app::App>>>>;
+
+/// What replaces the model.
+pub struct Reloader<O: Origin> {
+    /// Where its versions come from.
+    pub origin: O,
+    /// Where the version that is served came from.
+    pub serving: O::Target,
+    /// What holds it.
+    pub deployment: Arc<Deployment>,
+    /// Loads a version.
+    pub load: Load,
+    /// What the sandboxes of every version are made in.
+    pub engine: Engine,
+}
+
+/// The loop's own state.
+struct Round<O: Origin> {
+    reloader: Reloader<O>,
+    /// The version that was refused last.
+    refused: Option<O::Target>,
+    /// Replaced, and dropped here once no request runs in it: closing a session takes too long for a request's thread.
+    replaced: Vec<Arc<Release>>,
+    /// What went wrong at the last look, so that a server that is away for an hour is logged once.
+    failing: Option<String>,
+}
+
+// === impl Reloader ===
+
+impl<O: Origin> Reloader<O> {
+    /// Starts the thread. SIGHUP is caught from here on.
+    ///
+    /// # Errors
+    ///
+    /// When the operating system has no thread or no signal handler to give.
+    pub fn start(self) -> io::Result<()> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let entered = runtime.enter();
+        let hangup = signal(SignalKind::hangup())?;
+        drop(entered);
+        let round = Round { reloader: self, refused: None, replaced: Vec::new(), failing: None };
+        thread::Builder::new()
+            .name("reload".to_owned())
+            .spawn(move || runtime.block_on(round.run(hangup)))?;
+        Ok(())
+    }
+}
+
+// === impl Round ===
+
+impl<O: Origin> Round<O> {
+    async fn run(mut self, mut hangup: Signal) {
+        let mut watch = self.reloader.deployment.watch().map(tokio::time::interval);
+        if let Some(watch) = &mut watch {
+            watch.set_missed_tick_behavior(MissedTickBehavior::Delay);
+            // The first is over at once, and what it would look at was just loaded.
+            watch.tick().await;
+        }
+        loop {
+            let next = async {
+                match &mut watch {
+                    Some(watch) => watch.tick().await,
+                    None => std::future::pending().await,
+                }
+            };
+            let asked = tokio::select! {
+                _ = hangup.recv() => true,
+                _ = next => false,
+                () = self.sweep() => continue,
+            };
+            self.look(asked).await;
+        }
+    }
+
+    /// Waits until no request runs in what was replaced, and drops it; for ever where nothing was.
+    async fn sweep(&mut self) {
+        if self.replaced.is_empty() {
+            return std::future::pending().await;
+        }
+        loop {
+            tokio::time::sleep(SWEEP).await;
+            let before = self.replaced.len();
+            self.replaced.retain(|release| Arc::strong_count(release) > 1);
+            if self.replaced.len() < before {
+                tracing::debug!(left = self.replaced.len(), "a replaced version is unloaded");
+                return;
+            }
+        }
+    }
+
+    /// Looks once; `asked` is whether somebody wants it loaded though nothing changed.
+    async fn look(&mut self, asked: bool) {
+        let deployment = Arc::clone(&self.reloader.deployment);
+        deployment.looked();
+        let target = match self.reloader.origin.look().await {
+            Ok(target) => target,
+            Err(error) => return self.refuse(None, &error.context("cannot find out which version to serve")),
+        };
+        let known = target == self.reloader.serving || self.refused.as_ref() == Some(&target);
+        if known && !asked {
+            return self.recovered();
+        }
+        let version = self.reloader.origin.version(&target);
+        let source = match self.reloader.origin.read(&target).await {
+            Ok(source) => source,
+            // Not remembered: a download that broke off is tried again.
+            Err(error) => return self.refuse(version.number, &error),
+        };
+        self.warn_of_memory(&source);
+        match (self.reloader.load)(source).await {
+            Ok(app) => {
+                let (name, number) = (app.name.clone(), version.number.clone());
+                self.replaced.push(deployment.take(Release::new(app, version)));
+                self.reloader.serving = target;
+                (self.refused, self.failing) = (None, None);
+                tracing::info!(model = name, version = number, "a new version is served");
+            }
+            Err(error) => {
+                self.refused = Some(target);
+                self.refuse(version.number, &error);
+            }
+        }
+    }
+
+    fn refuse(&mut self, version: Option<String>, error: &anyhow::Error) {
+        let said = format!("{error:#}");
+        if self.failing.as_ref() == Some(&said) {
+            tracing::debug!(version, "refused again: {said}");
+        } else {
+            tracing::error!(version, "a new version is refused, the old one is served on: {said}");
+            self.failing = Some(said);
+        }
+        // The whole chain is the log's: it may name files of this machine.
+        let reason = error.to_string();
+        self.reloader.deployment.refuse(Refusal { version, reason, at: Timestamp::now() });
+    }
+
+    /// What is served is what is to be served, unless that was refused.
+    fn recovered(&mut self) {
+        if self.refused.is_none() && self.failing.take().is_some() {
+            tracing::info!("the version that is served is the one to be served");
+            self.reloader.deployment.forgive();
+        }
+    }
+
+    fn warn_of_memory(&self, source: &ModelSource) {
+        let (asked, allowed) = (source.limits.memory_bytes, self.reloader.engine.max_memory_bytes());
+        if asked > allowed {
+            tracing::warn!(
+                asked,
+                allowed,
+                "this version asks for more memory than the server was started with and gets what there is\n\
+                 hint: start the server again, or with `--max-memory`"
+            );
+        }
+    }
+}
