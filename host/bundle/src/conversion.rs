@@ -9,14 +9,14 @@ use crate::error::printable;
 /// What each framework's models are turned into ONNX with, in Python where `model` is what MLflow loads; the first that a
 /// model has is meant, so those that wrap others stand first.
 const CONVERTERS: &[(&str, &str)] = &[
-    ("transformers", "optimum.exporters.onnx.onnx_export_from_model(model, \"onnx\")"),
-    ("sklearn", "skl2onnx.to_onnx(model, example)"),
-    ("xgboost", "onnxmltools.convert_xgboost(model, initial_types=types)"),
-    ("lightgbm", "onnxmltools.convert_lightgbm(model, initial_types=types)"),
+    ("transformers", "model.save_pretrained(\"saved\")`, and `optimum-cli export onnx --model saved onnx"),
+    ("sklearn", "onnx.save(skl2onnx.to_onnx(model, example), \"model.onnx\")"),
+    ("xgboost", "onnx.save(onnxmltools.convert_xgboost(model, initial_types=types), \"model.onnx\")"),
+    ("lightgbm", "onnx.save(onnxmltools.convert_lightgbm(model, initial_types=types), \"model.onnx\")"),
     ("catboost", "model.save_model(\"model.onnx\", format=\"onnx\")"),
     ("pytorch", "torch.onnx.export(model, example, \"model.onnx\")"),
-    ("tensorflow", "tf2onnx.convert.from_keras(model)"),
-    ("keras", "tf2onnx.convert.from_keras(model)"),
+    ("tensorflow", "tf2onnx.convert.from_keras(model, output_path=\"model.onnx\")"),
+    ("keras", "tf2onnx.convert.from_keras(model, output_path=\"model.onnx\")"),
 ];
 
 /// What cannot become a graph, and why.
@@ -65,7 +65,7 @@ mod tests {
     fn each_framework_has_its_converter_and_what_has_none_its_reason() {
         let sklearn = hint_for(&["python_function", "sklearn"]);
         assert!(sklearn.contains("`model = mlflow.sklearn.load_model(\"m\")`"), "{sklearn}");
-        assert!(sklearn.contains("`skl2onnx.to_onnx(model, example)`"), "{sklearn}");
+        assert!(sklearn.contains("skl2onnx.to_onnx(model, example)"), "{sklearn}");
         assert!(sklearn.contains("mlhost package --model"), "{sklearn}");
         for (flavor, _) in CONVERTERS {
             assert!(hint_for(&["python_function", flavor]).contains("convert the model to ONNX"), "{flavor}");

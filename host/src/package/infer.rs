@@ -3,7 +3,8 @@
 //! Called by `package.rs` where an example is given and no signature. A DataFrame form becomes columns: whole numbers
 //! `long`, others `double`, `boolean`, `string`, lists `array`, objects `object`, what is mixed `any`; a column with a
 //! missing value is not required. `inputs` and `instances` become tensors whose first axis is free. `params` become
-//! parameters with these values for defaults. Outputs are not known from a request.
+//! parameters with these values for defaults. Outputs are not known from a request. MLflow 3.17.2 was asked about the same
+//! values and answered the same.
 
 use mlhost_wire::dialect::mlflow::Mlflow;
 use mlhost_wire::dialect::{Dialect as _, Interface, Request};
@@ -31,6 +32,10 @@ pub(super) fn from_example(body: &[u8]) -> Result<Texts, String> {
 
 fn column(column: &Column) -> Value {
     let mut spec = match &column.data {
+        // Nothing but nulls, which say nothing.
+        ColumnData::F64(values) if !values.is_empty() && values.iter().all(|value| value.is_nan()) => {
+            scalar("any")
+        }
         ColumnData::F64(_) => scalar("double"),
         ColumnData::F32(_) => scalar("float"),
         ColumnData::S64(_) => scalar("long"),
@@ -128,9 +133,9 @@ mod tests {
     #[test]
     fn a_dataframe_form_becomes_columns() {
         let found = inputs(&json!({"dataframe_split": {
-            "columns": ["d", "l", "b", "s", "gap", "list", "object", "mixed"],
-            "data": [[1.5, 1, true, "x", null, [1, 2], {"k": 1.5}, [1]],
-                     [2, 2, false, "y", "z", [3], {"k": 2, "o": "p"}, {"a": 1}]],
+            "columns": ["d", "l", "b", "s", "gap", "list", "object", "mixed", "nulls"],
+            "data": [[1.5, 1, true, "x", null, [1, 2], {"k": 1.5}, [1], null],
+                     [2, 2, false, "y", "z", [3], {"k": 2, "o": "p"}, {"a": 1}, null]],
         }}));
         let column = |name: &str, mut spec: Value, required: bool| {
             spec["name"] = name.into();
@@ -151,6 +156,7 @@ mod tests {
                 column("list", json!({"type": "array", "items": {"type": "long"}}), true),
                 column("object", object, true),
                 column("mixed", plain("any"), true),
+                column("nulls", plain("any"), false),
             ])
         );
     }

@@ -18,7 +18,11 @@ pub(in crate::cli) struct PackageArgs {
     /// What a request may be: `{"inputs": […], "outputs": […], "params": […]}` as MLflow spells it, or a file of it
     #[arg(long, value_name = "FILE|JSON")]
     pub(in crate::cli) signature: Option<String>,
-    /// A request's body, as JSON: tried whenever the model is loaded; without `--signature` it says what a request may be
+    /// A request's body, as JSON: tried whenever the model is served; without `--signature` it says what a request may be
+    ///
+    /// As in `mlflow.models.infer_signature`: `dataframe_split` and `dataframe_records` become columns (whole numbers long,
+    /// others double, boolean, string, lists array, objects object, what is mixed any; a column with a missing value is not
+    /// required), `inputs` and `instances` tensors whose first axis is free, `params` parameters with these defaults.
     #[arg(long, value_name = "FILE")]
     pub(in crate::cli) input_example: Option<PathBuf>,
     /// Media type that the component takes as it comes, such as `image/*`; can be repeated
