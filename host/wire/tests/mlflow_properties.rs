@@ -340,3 +340,18 @@ fn rows_of_different_kinds_are_refused() {
         decode_everywhere(body.as_bytes()).unwrap();
     }
 }
+
+#[test]
+fn a_text_stays_one_beside_bare_literals() {
+    let inputs = r#"[{"name":"a","type":"string"},{"name":"b","type":"double"},{"name":"c","type":"any"}]"#;
+    let signature = Signature::from_mlmodel(Some(inputs), None, None).unwrap();
+    let interface = Interface { signature, raw_media_types: Vec::new() };
+    let body = br#"{"dataframe_split": {"columns": ["a", "b", "c"], "data": [["Infinity", -Infinity, [Infinity, NaN]]]}}"#;
+    let Input::Table(table) = decode(body, &interface).unwrap().input else { panic!("a table") };
+    assert_eq!(table.columns[0].data, ColumnData::Text(["Infinity"].iter().collect()));
+    assert_eq!(table.columns[1].data, ColumnData::F64(vec![f64::NEG_INFINITY]));
+    assert_eq!(table.columns[2].data, ColumnData::Json(["[null, null]"].iter().collect()));
+    let chat = br#"{"input": "Infinity", "x": [-Infinity]}"#;
+    let Input::Blob(blob) = decode(chat, &Interface::default()).unwrap().input else { panic!("a body") };
+    assert_eq!(String::from_utf8(blob.data).unwrap(), r#"{"input": "Infinity", "x": [null]}"#);
+}

@@ -150,10 +150,22 @@ fn nested(shape: &[u32], elements: &Elements, next: &mut impl Iterator<Item = us
             Elements::S64(values) => Python::Integer(values[at].into()),
             Elements::Boolean(values) => Python::Boolean(values[at] == 1),
             Elements::Text(values) => Python::Text(text(values.get(at))),
-            other => panic!("no capture has elements of {}", other.element_type()),
+            Elements::Bf16(values) => Python::Float(half_bits(values[at], true)),
+            Elements::F16(values) => Python::Float(half_bits(values[at], false)),
+            Elements::S8(values) => Python::Integer(values[at].into()),
+            Elements::S16(values) => Python::Integer(values[at].into()),
+            Elements::S32(values) => Python::Integer(values[at].into()),
+            Elements::U8(values) => Python::Integer(values[at].into()),
+            Elements::U16(values) => Python::Integer(values[at].into()),
+            Elements::U32(values) => Python::Integer(values[at].into()),
+            Elements::U64(values) => Python::Integer(values[at].into()),
         };
     };
     Python::List((0..*size).map(|_| nested(inner, elements, next)).collect())
+}
+
+fn half_bits(bits: u16, brain: bool) -> f64 {
+    if brain { f32::from_bits(u32::from(bits) << 16).into() } else { half::f16::from_bits(bits).to_f64() }
 }
 
 /// The parameters by name, sorted.

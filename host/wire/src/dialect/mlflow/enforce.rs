@@ -167,12 +167,9 @@ fn json(data: ColumnData, validity: Option<&[u8]>, spec: &ColumnSpec) -> Result<
         other => scalars(&other, validity)?,
     };
     for (row, text) in texts.iter().enumerate() {
-        let text = std::str::from_utf8(text).unwrap_or_default();
-        if validity.is_none_or(|validity| validity.get(row).is_some_and(|valid| *valid != 0)) {
-            nested::check(text, wanted).map_err(|problem| format!("Row {row}: {problem}"))?;
-        } else if spec.required && *wanted != ColumnType::Any {
-            nested::check("null", wanted).map_err(|problem| format!("Row {row}: {problem}"))?;
-        }
+        let valid = validity.is_none_or(|validity| validity.get(row).is_some_and(|valid| *valid != 0));
+        let text = if valid { std::str::from_utf8(text).unwrap_or_default() } else { "null" };
+        nested::check(text, wanted, spec.required).map_err(|problem| format!("Row {row}: {problem}"))?;
     }
     Ok(ColumnData::Json(texts))
 }

@@ -3,18 +3,21 @@
 //! Called by [`super::column`] and [`super::tensor`] for their untyped values. A column's type widens as its
 //! cells demand, from integers to floats and at last to JSON texts, so that no value is lost.
 
+use std::borrow::Cow;
+
 use super::column::{ColumnBuilder, FULL};
+use super::lenient::{INFINITY, NEGATIVE_INFINITY, without_infinities};
 use super::python;
 use super::scalar::{Problem, Scalar};
 use crate::fault::Fault;
 use crate::values::{ColumnData, Elements, Packed};
 
 /// A value that decides a type.
-fn lenient_scalar(scalar: Scalar<'_>, lenient: bool) -> Scalar<'_> {
+pub(super) fn lenient_scalar(scalar: Scalar<'_>, lenient: bool) -> Scalar<'_> {
     match scalar {
         // What `lenient` wrote for a bare literal.
-        Scalar::Text("Infinity") if lenient => Scalar::Float(f64::INFINITY),
-        Scalar::Text("-Infinity") if lenient => Scalar::Float(f64::NEG_INFINITY),
+        Scalar::Text(INFINITY) if lenient => Scalar::Float(f64::INFINITY),
+        Scalar::Text(NEGATIVE_INFINITY) if lenient => Scalar::Float(f64::NEG_INFINITY),
         other => other,
     }
 }
@@ -63,6 +66,7 @@ impl ColumnBuilder<'_> {
     /// Appends a cell given as JSON text to a column without a type.
     pub(super) fn infer_json(&mut self, text: &str) -> Result<(), Fault> {
         if text.starts_with(['[', '{']) {
+            let text = &*if self.lenient { without_infinities(text) } else { Cow::Borrowed(text) };
             let outcome = self.widen_to_json().and_then(|()| match &mut self.data {
                 ColumnData::Json(values) => push(values, text.as_bytes()),
                 _ => Ok(()),

@@ -11,7 +11,7 @@ use super::Loaded;
 use crate::dialect::mlflow::compat::Compat;
 use crate::dialect::mlflow::context::{Context, Form, bad_input};
 use crate::dialect::mlflow::enforce::Dtype;
-use crate::dialect::mlflow::refuse::WRONG_TYPE;
+use crate::dialect::mlflow::refuse::{NO_ROWS, NO_TENSOR, WRONG_TYPE};
 use crate::dialect::mlflow::scalar::Scalar;
 use crate::dialect::mlflow::tensor::{Nested, TensorBuilder};
 use crate::fault::Fault;
@@ -23,7 +23,7 @@ pub(super) fn of_rows(columns: &[Loaded], rows: usize, spec: &TensorSpec) -> Res
     let context = Context::new("", None, Compat::Sane);
     context.form.set(Form::Split);
     if rows == 0 || columns.is_empty() {
-        return Err(bad_input("Input DataFrame is empty."));
+        return Err(bad_input(NO_ROWS));
     }
     if let [column] = columns {
         return Ok(Input::Tensors(vec![of_column(column, rows, spec, &context)?]));
@@ -71,7 +71,7 @@ pub(super) fn of_column(
         if !matches!(spec.shape.as_slice(), [None] | [None, Some(1)]) {
             let column = &loaded.column.name;
             return Err(bad_input(format!(
-                "The input pandas dataframe column '{column}' contains scalar values, which requires the shape to be \
+                "{NO_TENSOR}'{column}' contains scalar values, which requires the shape to be \
                  (-1,) or (-1, 1)."
             )));
         }
