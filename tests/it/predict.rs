@@ -47,6 +47,17 @@ fn a_file_is_answered_as_the_server_answers_it() {
 }
 
 #[test]
+fn csv_and_parquet_are_answered_as_json_is() {
+    let json: Value = serde_json::from_slice(&predict("columns", &[], &orders()).stdout).unwrap();
+    assert_eq!(json["predictions"][1]["total"], 6.75, "{json}");
+    let csv = predict("columns", &["-t", "csv"], "count,price\n2,1.5\n3,2.25\n");
+    assert_eq!(serde_json::from_slice::<Value>(&csv.stdout).unwrap(), json, "{csv:?}");
+    let file = fixture("columns.parquet");
+    let parquet = predict("columns", &["-t", "parquet", "-i", file.to_str().unwrap()], "");
+    assert_eq!(serde_json::from_slice::<Value>(&parquet.stdout).unwrap(), json, "{parquet:?}");
+}
+
+#[test]
 fn user_code_runs_as_it_does_in_the_server() {
     let iris = models().join("iris");
     let output = mlhost()

@@ -54,7 +54,9 @@ pub(super) fn run(args: &PredictArgs) -> anyhow::Result<()> {
         let app =
             App::load(source, &engine, time).await.with_context(|| format!("cannot load model `{name}`"))?;
         let request = Request { content_type: Some(&args.content_type), body: &input };
-        answer(&app, Mlflow { compat: server.compat }, request, time).await.map_err(refused)
+        answer(&app, Mlflow { compat: args.mlflow_compat.unwrap_or(server.compat) }, request, time)
+            .await
+            .map_err(refused)
     })?;
     write(args.output_path.as_deref(), &answered.body)
 }

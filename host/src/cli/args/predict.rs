@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use mlhost_wire::dialect::mlflow::Compat;
+
 use super::{PythonArgs, SourceArgs};
 use crate::config;
 
@@ -22,6 +24,9 @@ pub(in crate::cli) struct PredictArgs {
     /// Time for the prediction, such as `500ms` [default: 60s]
     #[arg(long, value_name = "TIME", value_parser = config::parse_timeout)]
     pub(in crate::cli) timeout: Option<Duration>,
+    /// How close to MLflow to be: `strict` repeats what destroys data or answers what is no JSON [default: sane]
+    #[arg(long, value_name = "sane|strict", value_parser = config::parse_compat)]
+    pub(in crate::cli) mlflow_compat: Option<Compat>,
     /// Keep no compiled code on disk, and use none
     #[arg(long)]
     pub(in crate::cli) no_code_cache: bool,
