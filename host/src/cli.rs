@@ -14,6 +14,8 @@ mod fetch_runtime;
 mod inspect;
 mod log;
 mod model;
+mod model_uri;
+mod progress;
 mod serve;
 
 use args::{Args, Command};
