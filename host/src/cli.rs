@@ -14,9 +14,11 @@ mod fetch_runtime;
 mod inspect;
 mod log;
 mod model;
+mod model_uri;
 mod origin;
 mod package;
 mod predict;
+mod progress;
 mod serve;
 mod validate;
 

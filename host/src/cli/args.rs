@@ -124,9 +124,9 @@ pub(super) struct ServeArgs {
 /// A bundle by `-m`, or its parts by `--component` and `--model`; and what it may use.
 #[derive(Clone, Debug, Default, clap::Args)]
 pub(super) struct SourceArgs {
-    /// Model directory, with an MLmodel file in it
-    #[arg(short = 'm', long = "model-uri", value_name = "DIR", conflicts_with_all = ["component", "model", "artifact"], required_unless_present_any = ["component", "model"])]
-    pub(super) model_uri: Option<PathBuf>,
+    /// Model directory, or model URI such as `models:/iris@champion`, `runs:/ID/model` or `s3://bucket/model`
+    #[arg(short = 'm', long = "model-uri", value_name = "URI", conflicts_with_all = ["component", "model", "artifact"], required_unless_present_any = ["component", "model"])]
+    pub(super) model_uri: Option<String>,
     /// Component with your own code; without it the graph is served as it is
     #[arg(long, value_name = "FILE")]
     pub(super) component: Option<PathBuf>,
@@ -186,7 +186,7 @@ pub(super) struct CompileArgs {
 
 #[derive(Debug, clap::Args)]
 pub(super) struct InspectArgs {
-    /// Component to look into, or a model directory, which is loaded as `serve` loads it
+    /// Component to look into, or a model directory or model URI, which is loaded as `serve` loads it
     pub(super) path: PathBuf,
     /// Load the component, too, and say where each call starts: load-context runs in a sandbox (always so for a model
     /// directory, and with `--model` or `--artifact`)
