@@ -22,6 +22,8 @@ use crate::settings::{Retry, Settings};
 const CONNECT: Duration = Duration::from_secs(10);
 /// A server that says nothing for so long says nothing any more. MLflow's fetches from a bucket before it sends.
 const SILENCE: Duration = Duration::from_secs(120);
+/// A question and its whole answer; a file may take as long as it goes on.
+const ANSWER: Duration = Duration::from_secs(180);
 /// More hops than this are a circle.
 const HOPS: usize = 10;
 /// The largest answer that is no file.
@@ -133,8 +135,12 @@ impl Http {
         self.credentials.is_some() && self.trusted.contains(&url.origin())
     }
 
-    /// One attempt, redirects followed. Whatever the status, it is the caller's to judge.
+    /// One attempt for a file, redirects followed. Whatever the status, it is the caller's to judge.
     pub(crate) async fn once(&self, request: &Request) -> Result<Response, RegistryError> {
+        self.attempt(request, None).await
+    }
+
+    async fn attempt(&self, request: &Request, time: Option<Duration>) -> Result<Response, RegistryError> {
         let mut request = request.clone();
         for _ in 0..HOPS {
             let trusted = self.trusted.contains(&request.url.origin());
@@ -147,6 +153,9 @@ impl Http {
             if let Some(body) = &request.body {
                 sent = sent.body(body.clone());
             }
+            if let Some(time) = time {
+                sent = sent.timeout(time);
+            }
             let response = sent.send().await.map_err(|error| failed(&request.url, &error))?;
             let Some(next) = redirected(&request, &response)? else { return Ok(response) };
             request = next;
@@ -158,11 +167,11 @@ impl Http {
         })
     }
 
-    /// The same, tried again while the server is busy, broken or not there.
+    /// A question, tried again while the server is busy, broken or not there.
     pub(crate) async fn send(&self, request: &Request) -> Result<Response, RegistryError> {
         let mut attempt = 1;
         loop {
-            let outcome = self.once(request).await;
+            let outcome = self.attempt(request, Some(ANSWER)).await;
             let wait = match &outcome {
                 Ok(response) if is_passing(response.status()) => asked_pause(response),
                 Err(RegistryError::Unreachable { .. }) => None,

@@ -69,8 +69,14 @@ impl Location {
                 hint: "set MLFLOW_TRACKING_URI to its address, such as `http://localhost:5000`".to_owned(),
             });
         };
+        // Who we are is said in a header, and kept nowhere.
+        let mut bare = server.clone();
+        let _ = bare.set_username("");
+        let _ = bare.set_password(None);
+        bare.set_query(None);
+        bare.set_fragment(None);
         let address = match named {
-            None => server.as_str().trim_end_matches('/').to_owned(),
+            None => bare.as_str().trim_end_matches('/').to_owned(),
             Some(host) => format!("{}://{host}{}", server.scheme(), server.path().trim_end_matches('/')),
         };
         Ok(Self::Proxied { server: address, path: path.to_owned() })
@@ -83,6 +89,9 @@ impl Location {
         let mut server = url.clone();
         server.set_path(before);
         server.set_query(None);
+        server.set_fragment(None);
+        let _ = server.set_username("");
+        let _ = server.set_password(None);
         let decoded = percent_encoding::percent_decode_str(path.trim_matches('/')).decode_utf8().ok()?;
         Some(Self::Proxied {
             server: server.as_str().trim_end_matches('/').to_owned(),
@@ -102,7 +111,17 @@ impl Location {
         Ok(match self {
             Self::Local(folder) => Self::Local(folder.join(path)),
             Self::Proxied { server, path: base } => Self::Proxied { server, path: below(&base) },
-            Self::Bucket(url) => Self::Bucket(below(&url)),
+            Self::Bucket(url) => {
+                let mut url = Url::parse(&url).map_err(|error| RegistryError::Uri {
+                    uri: without_secrets(&url),
+                    problem: format!("is no address: {error}"),
+                    hint: "is it what the tracking server should say?".to_owned(),
+                })?;
+                if let Ok(mut parts) = url.path_segments_mut() {
+                    parts.pop_if_empty().extend(path.split('/'));
+                }
+                Self::Bucket(url.to_string())
+            }
             archive @ Self::Archive(_) => {
                 return Err(RegistryError::Archive {
                     archive: archive.to_string(),
@@ -185,10 +204,16 @@ mod tests {
             proxied("http://old:5000", "0/a b")
         );
         assert_eq!(at("file:///a/b"), Location::Local(PathBuf::from("/a/b")));
-        assert_eq!(
-            at("s3://bucket/a").join("b/c").unwrap(),
-            Location::Bucket("s3://bucket/a/b/c".to_owned())
-        );
+        let below = |path: &str| at("s3://bucket/a").join(path).unwrap();
+        assert_eq!(below("b/c"), Location::Bucket("s3://bucket/a/b/c".to_owned()));
+        assert_eq!(below("b#c?d"), Location::Bucket("s3://bucket/a/b%23c%3Fd".to_owned()));
+    }
+
+    #[test]
+    fn a_location_that_is_kept_has_no_password_in_it() {
+        let server = Url::parse("https://me:hunter2@tracking:5000").unwrap();
+        let location = Location::proxied(None, "0/a", Some(&server)).unwrap();
+        assert!(!serde_json::to_string(&location).unwrap().contains("hunter2"));
     }
 
     #[test]

@@ -33,8 +33,9 @@ pub struct Registry {
     http: Http,
 }
 
-/// What a model URI points at, at the time it was asked.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// What a model URI points at, at the time it was asked. Two are equal where they are the same model: an alias that moved
+/// makes them differ, another alias of the same version does not.
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Pinned {
     /// The registered model's name, where it is one.
     pub name: Option<String>,
@@ -88,12 +89,6 @@ impl Pinned {
         }
     }
 
-    /// Whether both are the same model: an alias that moved makes them differ, another alias of the same version does not.
-    #[must_use]
-    pub fn is_same_model(&self, other: &Self) -> bool {
-        (&self.name, self.version, &self.location) == (&other.name, other.version, &other.location)
-    }
-
     /// Whether its files are the same for ever, so that fetching them again brings nothing new.
     #[must_use]
     pub fn is_immutable(&self) -> bool {
@@ -109,6 +104,14 @@ impl Pinned {
         }
     }
 }
+
+impl PartialEq for Pinned {
+    fn eq(&self, other: &Self) -> bool {
+        (&self.name, self.version, &self.location) == (&other.name, other.version, &other.location)
+    }
+}
+
+impl Eq for Pinned {}
 
 impl std::fmt::Display for Pinned {
     /// The name and version, and where the files are.
@@ -349,10 +352,8 @@ impl Registry {
     /// Keeps what a URI means that always means the same, for when the server cannot say it.
     fn remember(&self, cache: &Cache, pinned: &Pinned) -> Result<(), RegistryError> {
         match &pinned.pin {
-            Some(pin) if cache.recall::<Pinned>("pins", pin).as_ref() != Some(pinned) => {
-                cache.remember("pins", pin, pinned)
-            }
-            _ => Ok(()),
+            Some(pin) => cache.remember("pins", pin, pinned),
+            None => Ok(()),
         }
     }
 }

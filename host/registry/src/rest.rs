@@ -292,15 +292,18 @@ impl<'a> Rest<'a> {
             Answer::Yes(answer) => answer.model_versions,
             Answer::No => Vec::new(),
         };
-        match versions.into_iter().max_by_key(ModelVersion::number) {
-            Some(version) => self.placed(version, &what).await,
-            None => {
-                let model = self.registered(name).await?;
-                let stages: Vec<_> =
-                    model.latest_versions.into_iter().filter_map(|version| version.current_stage).collect();
-                Err(missing::stage(self.server(), name, stage, &stages))
-            }
+        if let Some(version) = versions.into_iter().max_by_key(ModelVersion::number) {
+            return self.placed(version, &what).await;
         }
+        // Says which models there are, where this is none of them.
+        self.registered(name).await?;
+        let all = match self.post::<VersionsAnswer>(&path, &json!({ "name": name }), &what).await? {
+            Answer::Yes(answer) => answer.model_versions,
+            Answer::No => Vec::new(),
+        };
+        let mut stages: Vec<_> = all.into_iter().filter_map(|version| version.current_stage).collect();
+        stages.sort();
+        Err(missing::stage(self.server(), name, stage, &stages))
     }
 
     /// The version with the place that its files are to be downloaded from.

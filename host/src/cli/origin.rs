@@ -41,26 +41,13 @@ enum Place {
 }
 
 /// What the flags point at now.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(super) struct Target {
     pinned: Option<Pinned>,
     /// Where its files are on this machine; none before they are fetched, which a version that never changes needs once.
     directory: Option<PathBuf>,
     /// A hash of the files' paths, sizes and times of change; of what is in the cache none is made.
     stamp: Option<u64>,
-}
-
-// === impl Target ===
-
-impl PartialEq for Target {
-    fn eq(&self, other: &Self) -> bool {
-        let same_model = match (&self.pinned, &other.pinned) {
-            (Some(one), Some(two)) => one.is_same_model(two),
-            (None, None) => true,
-            _ => false,
-        };
-        same_model && (&self.directory, self.stamp) == (&other.directory, other.stamp)
-    }
 }
 
 // === impl Named ===

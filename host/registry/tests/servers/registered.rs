@@ -29,6 +29,10 @@ fn registry(asked: &Asked) -> Answer {
         "registered-models/search" => {
             Answer::body(r#"{"registered_models": [{"name": "iris"}, {"name": "wine"}]}"#)
         }
+        "registered-models/get-latest-versions" if asked.body.contains("stages") => Answer::body("{}"),
+        "registered-models/get-latest-versions" => Answer::body(
+            version.replace("{\"model_version\": ", "{\"model_versions\": [").replace("\"x\"}}", "\"x\"}]}"),
+        ),
         "model-versions/get" if asked.target.ends_with("name=iris&version=3") => Answer::body(version),
         "model-versions/get" => missing("no version"),
         "model-versions/get-download-uri" => {
@@ -52,6 +56,8 @@ async fn what_is_unknown_is_said_with_what_is_there() {
         ("models:/iris/9", "its newest version is 3"),
         ("models:/iris@champoin", "did you mean `models:/iris@champion`?"),
         ("models:/iris@x", "champion (version 3)"),
+        ("models:/iris/Staging", "it has versions in `None`"),
+        ("models:/nothing/Staging", "registered there"),
     ] {
         let error = said(fetch(settings(&fake, cache.path()), uri).await);
         assert!(error.contains(expected), "{uri}: {error}");
