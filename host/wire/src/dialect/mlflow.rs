@@ -1,11 +1,12 @@
-//! MLflow's `/invocations`: the JSON that `mlflow models serve` 3.x takes and gives.
+//! MLflow's `/invocations`: what `mlflow models serve` 3.x takes and gives.
 //!
-//! Called by `host/src/serve`. `decode` reads bodies by way of `forms` and `split`, whose rows fill a
-//! `frame` of `column`s and `tensor`s; `encode` and `refuse` write. Where MLflow destroys data or answers
+//! Called by `host/src/serve`. `decode` reads JSON bodies by way of `forms` and `split`, `csv` those of CSV; their rows
+//! fill a `frame` of `column`s and `tensor`s; `encode` and `refuse` write. Where MLflow destroys data or answers
 //! what is no JSON, this does not: `tests/mlflow_vectors/differences.rs` lists every difference with its reason.
 
 mod column;
 mod context;
+mod csv;
 mod datetime;
 mod decode;
 mod encode;
@@ -38,6 +39,10 @@ impl Dialect for Mlflow {
     fn decode(&self, request: Request<'_>, interface: &Interface) -> Result<Call, Fault> {
         match media::media(request.content_type, &interface.raw_media_types)? {
             Media::Json => decode::decode(request.body, &interface.signature),
+            Media::Csv => {
+                let input = csv::decode(request.body, &interface.signature)?;
+                Ok(Call { input, params: params::enforce(None, &interface.signature.params)? })
+            }
             Media::Raw => {
                 let content_type = request.content_type.unwrap_or_default().to_owned();
                 let input = Input::Blob(Blob { content_type, data: request.body.to_vec() });

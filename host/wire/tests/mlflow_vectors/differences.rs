@@ -97,22 +97,6 @@ pub(crate) const DIFFERENCES: &[Difference] = &[
         cases: &[("out", "decimal"), ("out", "raise"), ("out", "mlraise")],
     },
     Difference {
-        reason: "not served yet: CSV",
-        cases: &[
-            ("cols_optional", "csv_full"),
-            ("cols_required", "csv_full"),
-            ("double4", "csv"),
-            ("double4", "csv_missing"),
-            ("nosig", "csv_missing"),
-            ("nosig", "csv_bom"),
-            ("nosig", "csv_empty"),
-            ("nosig", "csv_quoted"),
-            ("params", "csv_noparams"),
-            ("tensor_named1", "csv"),
-            ("tensor_named1", "csv_missing"),
-        ],
-    },
-    Difference {
         reason: "not served yet: chat inputs",
         cases: &[("nosig", "messages"), ("nosig", "input_key")],
     },

@@ -8,13 +8,14 @@ use crate::fault::{Fault, FaultKind};
 /// What a body is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Media {
+    Csv,
     Json,
     /// Passed to the model as it is.
     Raw,
 }
 
 /// The media types with a reader, as MLflow's message lists them.
-const SERVED: &str = "['application/json']";
+const SERVED: &str = "['text/csv', 'application/json']";
 
 /// The reader for the header, which may be missing.
 pub(super) fn media(header: Option<&str>, raw: &[String]) -> Result<Media, Fault> {
@@ -42,12 +43,13 @@ pub(super) fn media(header: Option<&str>, raw: &[String]) -> Result<Media, Fault
             return refuse("The scoring server only supports UTF-8".to_owned());
         }
     }
-    if essence == "application/json" {
-        return Ok(Media::Json);
+    match essence {
+        "text/csv" => Ok(Media::Csv),
+        "application/json" => Ok(Media::Json),
+        _ => refuse(format!(
+            "This predictor only supports the following content types: Types: {SERVED}. Got '{header}'."
+        )),
     }
-    refuse(format!(
-        "This predictor only supports the following content types: Types: {SERVED}. Got '{essence}'."
-    ))
 }
 
 /// Whether `accepted`, `type/subtype` or `type/*` in lower case, covers `essence`.
@@ -79,7 +81,9 @@ mod tests {
             ("imag\u{e9}/png", Err("This predictor only supports")),
             ("audio/wave", Err("Got 'audio/wave'.")),
             ("Application/JSON", Err("Got 'Application/JSON'.")),
-            ("text/csv", Err("This predictor only supports the following content types")),
+            ("text/csv", Ok(Media::Csv)),
+            ("text/csv; charset=utf-8", Ok(Media::Csv)),
+            ("text/plain; charset=utf-8", Err("Got 'text/plain; charset=utf-8'.")),
             ("application/json; charset=latin-1", Err("The scoring server only supports UTF-8")),
             ("application/json; format=pandas-split", Err("Unrecognized content type parameters: format.")),
             ("", Err("Got ''.")),

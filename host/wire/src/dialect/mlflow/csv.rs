@@ -1,0 +1,226 @@
+//! `text/csv`: what `pandas.read_csv` makes of a body, cast as MLflow has it cast.
+//!
+//! Called by [`super::Mlflow`]. The first record names the columns ([`header`]), the others go cell by cell ([`cells`])
+//! into the signature's columns or, without a signature, into columns whose type is inferred at the end. Must never
+//! make a table much larger than the body: cells that a short record leaves out are paid for.
+
+mod cells;
+mod header;
+
+use std::io::Read as _;
+
+use self::cells::{Kinds, Untyped};
+use super::context::{Context, Form, bad_input};
+use super::frame::{Frame, Plan, Values};
+use crate::fault::Fault;
+use crate::signature::{ColumnType, Schema, Signature};
+use crate::values::{Input, Table};
+
+/// A record behind the body's own: where it does not come out as it went in, a quote was still open.
+const SENTINEL: &str = "\n.";
+
+/// The body's records, blank lines left out.
+struct Records<'b> {
+    body: &'b str,
+    reader: ::csv::Reader<std::io::Chain<&'b [u8], &'b [u8]>>,
+    record: ::csv::StringRecord,
+}
+
+/// Where cells go.
+enum Cells<'c, 'x> {
+    /// Columns of the signature; a place for each position of a record.
+    Typed { frame: Frame<'c, 'x>, targets: Vec<Option<usize>>, kinds: Vec<Kinds> },
+    /// Columns whose type is inferred once all cells are known.
+    Untyped(Vec<Untyped>),
+}
+
+/// Reads a body.
+pub(super) fn decode(body: &[u8], signature: &Signature) -> Result<Input, Fault> {
+    let body = std::str::from_utf8(body).map_err(|error| {
+        let offset = error.valid_up_to();
+        bad_input(format!(
+            "Invalid input. Ensure that input is a valid UTF-8 encoded string. Error: 'not UTF-8 at byte {offset}'"
+        ))
+    })?;
+    check_signature(signature)?;
+    let mut records = Records::new(body);
+    if !records.advance()? {
+        return Err(unreadable("No columns to parse from file"));
+    }
+    let names = header::names(&records.record);
+    let context = Context::new(body, None);
+    // The forms that are not a DataFrame's cast binary cells as `read_csv` does: not at all.
+    context.form.set(Form::Inputs);
+    let mut rows = 0;
+    let mut more = records.advance()?;
+    // More cells than names: the first ones are the index, which no model sees.
+    let index = if more { records.record.len().saturating_sub(names.len()) } else { 0 };
+    let width = names.len() + index;
+    let mut cells = Cells::new(names, signature, &context)?;
+    while more {
+        let found = records.record.len();
+        if found > width {
+            let line = records.line();
+            return Err(unreadable(&format!(
+                "Error tokenizing data. C error: Expected {width} fields in line {line}, saw {found}"
+            )));
+        }
+        context.pay_fill(width - found)?;
+        cells.push(&records, index, rows)?;
+        rows += 1;
+        more = records.advance()?;
+    }
+    cells.finish(rows)
+}
+
+/// A fault in the words of MLflow.
+fn unreadable(problem: &str) -> Fault {
+    bad_input(format!(
+        "Failed to parse input as a Pandas DataFrame. Ensure that the input is a valid CSV-formatted Pandas DataFrame \
+         produced using the `pandas.DataFrame.to_csv()` method. Error: '{problem}'"
+    ))
+}
+
+/// Signatures that MLflow reads no CSV for.
+fn check_signature(signature: &Signature) -> Result<(), Fault> {
+    match &signature.inputs {
+        Some(Schema::Tensors(_)) => Err(unreadable(
+            "TensorSpec only supports numpy types, use numpy_types() instead. The model takes tensors: send JSON",
+        )),
+        Some(Schema::Columns(columns)) if columns.iter().any(|column| column.column_type.is_nested()) => {
+            Err(unreadable(
+                "Failed to get pandas types as some of the inputs types are not DataType. The model takes arrays, \
+                 objects or maps: send JSON",
+            ))
+        }
+        _ => Ok(()),
+    }
+}
+
+// === impl Records ===
+
+impl<'b> Records<'b> {
+    fn new(body: &'b str) -> Self {
+        let body = body.strip_prefix('\u{feff}').unwrap_or(body);
+        let reader = ::csv::ReaderBuilder::new()
+            .has_headers(false)
+            .flexible(true)
+            .from_reader(body.as_bytes().chain(SENTINEL.as_bytes()));
+        Self { body, reader, record: ::csv::StringRecord::new() }
+    }
+
+    /// Reads the next record that is not blank; false behind the last one.
+    fn advance(&mut self) -> Result<bool, Fault> {
+        loop {
+            let read = self.reader.read_record(&mut self.record);
+            if !read.map_err(|error| unreadable(&error.to_string()))? {
+                return Err(unreadable(
+                    "Error tokenizing data. C error: EOF inside string: a quote is not closed",
+                ));
+            }
+            let rest = self.rest();
+            if rest.is_empty() {
+                return Ok(false);
+            }
+            // A quoted cell may well be blank.
+            let blank = self.record.len() == 1
+                && !rest.starts_with('"')
+                && self.record.iter().all(|cell| cell.bytes().all(|byte| matches!(byte, b' ' | b'\t')));
+            if !blank {
+                return Ok(true);
+            }
+        }
+    }
+
+    /// The body from the record on.
+    fn rest(&self) -> &'b str {
+        let start = self.record.position().map_or(0, ::csv::Position::byte);
+        let rest = usize::try_from(start).ok().and_then(|start| self.body.get(start..)).unwrap_or_default();
+        // The reader skips empty lines before a record, not behind one.
+        rest.trim_start_matches(['\r', '\n'])
+    }
+
+    /// The line that the record begins in, from 1 on.
+    #[cold]
+    fn line(&self) -> usize {
+        let before = &self.body[..self.body.len() - self.rest().len()];
+        let pairs = before.matches("\r\n").count();
+        before.matches(['\r', '\n']).count() - pairs + 1
+    }
+}
+
+// === impl Cells ===
+
+impl<'c, 'x> Cells<'c, 'x> {
+    fn new(names: Vec<String>, signature: &'c Signature, context: &'x Context<'x>) -> Result<Self, Fault> {
+        if signature.inputs.is_none() {
+            return Ok(Self::Untyped(names.into_iter().map(Untyped::new).collect()));
+        }
+        let mut frame = Frame::new(Plan::new(signature, true), context);
+        let targets: Vec<_> =
+            names.iter().enumerate().map(|(position, name)| frame.find(name, position)).collect();
+        for (position, slot) in targets.iter().enumerate() {
+            if let Some(Values::Column(column)) = slot.map(|slot| &frame.slots[slot].values)
+                && column.spec.is_some_and(|spec| spec.column_type == ColumnType::Datetime)
+            {
+                return Err(unreadable(&format!(
+                    "the dtype datetime64[ns] is not supported for parsing, pass this column using parse_dates \
+                     instead. Column `{}` holds datetimes: send JSON",
+                    names[position]
+                )));
+            }
+        }
+        frame.check_present()?;
+        let kinds = vec![Kinds::default(); frame.slots.len()];
+        Ok(Self::Typed { frame, targets, kinds })
+    }
+
+    /// Appends the record's cells behind the first `index`, those left out as missing.
+    fn push(&mut self, records: &Records<'_>, index: usize, row: usize) -> Result<(), Fault> {
+        let place = |name: &str, problem: &str| {
+            unreadable(&format!("{problem} (column `{name}`, row {row}, line {})", records.line()))
+        };
+        match self {
+            Self::Typed { frame, targets, kinds } => {
+                for (position, target) in targets.iter().enumerate() {
+                    let Some(slot) = *target else { continue };
+                    let cell = records.record.get(index + position).unwrap_or_default();
+                    let Values::Column(column) = &mut frame.slots[slot].values else { continue };
+                    let Some(spec) = column.spec else { continue };
+                    match cells::typed(cell, &spec.column_type, &mut kinds[slot]) {
+                        Ok(scalar) => column.push(scalar)?,
+                        Err(problem) => return Err(place(&column.name, &problem)),
+                    }
+                }
+            }
+            Self::Untyped(columns) => {
+                for (position, column) in columns.iter_mut().enumerate() {
+                    let cell = records.record.get(index + position).unwrap_or_default();
+                    if !column.push(cell) {
+                        return Err(place(column.name(), super::column::FULL));
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn finish(self, rows: usize) -> Result<Input, Fault> {
+        match self {
+            Self::Typed { frame, kinds, .. } => {
+                if let Some((slot, _)) = frame.slots.iter().zip(kinds).find(|(_, kinds)| kinds.mixed()) {
+                    let name = slot.values.name();
+                    return Err(unreadable(&format!("column `{name}` mixes truth values and numbers")));
+                }
+                frame.finish(rows, true)
+            }
+            Self::Untyped(columns) => {
+                let columns = columns.into_iter().map(Untyped::finish).collect();
+                Ok(Input::Table(Table { columns, rows }))
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
