@@ -12,7 +12,7 @@ use bytes::Bytes;
 use futures_util::FutureExt as _;
 use http_body_util::Full;
 use hyper::body::Incoming;
-use hyper::header::{ALLOW, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
+use hyper::header::{ALLOW, CONTENT_TYPE, HeaderValue, LOCATION, RETRY_AFTER};
 use hyper::{Method, Request, Response, StatusCode};
 use mlhost_wire::dialect::mlflow::Mlflow;
 use mlhost_wire::dialect::{self, Answer, Dialect as _};
@@ -45,6 +45,8 @@ enum Route {
     Health,
     Version,
     WrongMethod(&'static str),
+    /// A known route with slashes behind it, and the route.
+    Slashed(&'static str),
     Unknown,
 }
 
@@ -88,6 +90,7 @@ impl Service {
                 response.headers_mut().insert(ALLOW, HeaderValue::from_static(allowed));
                 return Ok(response);
             }
+            Route::Slashed(path) => return Ok(redirect(path, request.uri().query())),
             Route::Unknown => {
                 let public =
                     format!("there is no `{}`; the routes are {}", request.uri().path(), ROUTES.join(", "));
@@ -153,7 +156,11 @@ impl Route {
             "/ping" | "/health" if reads => Self::Health,
             "/version" if reads => Self::Version,
             "/ping" | "/health" | "/version" => Self::WrongMethod("GET, HEAD"),
-            _ => Self::Unknown,
+            _ => {
+                let plain = path.trim_end_matches('/');
+                let known = ["/invocations", "/ping", "/health", "/version"].into_iter();
+                known.filter(|known| *known == plain).map(Self::Slashed).next().unwrap_or(Self::Unknown)
+            }
         }
     }
 }
@@ -161,6 +168,17 @@ impl Route {
 /// MLflow's health and version routes say `application/json` over bodies that are not: clients rely on neither.
 fn plain(body: &'static str) -> Answer {
     Answer { status: 200, content_type: Some("application/json".to_owned()), body: body.into() }
+}
+
+/// Where MLflow sends whoever adds a slash. Relative, so that it leads nowhere else whatever `Host` says.
+fn redirect(path: &str, query: Option<&str>) -> Response<Full<Bytes>> {
+    let target = query.map_or_else(|| path.to_owned(), |query| format!("{path}?{query}"));
+    let mut response = Response::new(Full::new(Bytes::new()));
+    *response.status_mut() = StatusCode::TEMPORARY_REDIRECT;
+    if let Ok(target) = HeaderValue::try_from(target) {
+        response.headers_mut().insert(LOCATION, target);
+    }
+    response
 }
 
 fn respond(answer: Answer) -> Response<Full<Bytes>> {
