@@ -11,7 +11,7 @@ use std::path::Path;
 use criterion::{BatchSize, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use mlhost_bundle::Bundle;
 use mlhost_wire::dialect::mlflow::Mlflow;
-use mlhost_wire::dialect::{Dialect as _, Interface, Request};
+use mlhost_wire::dialect::{Dialect as _, Envelope, Interface, Request};
 use mlhost_wire::values::{Column, ColumnData, Output, Reply, Table};
 
 const COLUMNS: [&str; 4] = ["sepal_length", "sepal_width", "petal_length", "petal_width"];
@@ -75,7 +75,7 @@ fn decode(criterion: &mut Criterion) {
             let request = Request { content_type: Some("application/json"), body: body.as_bytes() };
             group.throughput(Throughput::Elements(rows as u64));
             group.bench_function(BenchmarkId::new(form, rows), |bencher| {
-                bencher.iter(|| Mlflow.decode(black_box(request), &interface).unwrap());
+                bencher.iter(|| Mlflow::default().decode(black_box(request), &interface).unwrap());
             });
         }
     }
@@ -90,7 +90,7 @@ fn encode(criterion: &mut Criterion) {
         group.bench_function(BenchmarkId::new("records", rows), |bencher| {
             bencher.iter_batched(
                 || reply.clone(),
-                |reply| Mlflow.encode(reply).unwrap(),
+                |reply| Mlflow::default().encode(reply, Envelope::Predictions).unwrap(),
                 BatchSize::SmallInput,
             );
         });

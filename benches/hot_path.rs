@@ -25,7 +25,7 @@ use mlhost_bundle::Bundle;
 use mlhost_nn::{ComputeRequest, Graph, GraphOptions, Graphs};
 use mlhost_sandbox::{Engine, EngineOptions, Guest, GuestSource, Limits, WasiGrants};
 use mlhost_wire::dialect::mlflow::Mlflow;
-use mlhost_wire::dialect::{Dialect as _, Interface, Request};
+use mlhost_wire::dialect::{Dialect as _, Envelope, Interface, Request};
 use mlhost_wire::values::{Call, Elements, NamedTensor, Reply, Tensor};
 use tokio::runtime::Runtime;
 
@@ -200,7 +200,8 @@ impl Place {
     }
 
     fn decode(&self) -> anyhow::Result<Call> {
-        Mlflow.decode(request(), &self.interface).map_err(|fault| anyhow::anyhow!(fault.public))
+        let decoded = Mlflow::default().decode(request(), &self.interface);
+        decoded.map(|decoded| decoded.call).map_err(|fault| anyhow::anyhow!(fault.public))
     }
 
     fn graph(&self) -> anyhow::Result<Graph> {
@@ -227,6 +228,7 @@ impl Place {
 }
 
 fn encode(reply: Reply) -> anyhow::Result<()> {
-    drop(black_box(Mlflow.encode(reply).map_err(|fault| anyhow::anyhow!(fault.public))?));
+    let answer = Mlflow::default().encode(reply, Envelope::Predictions);
+    drop(black_box(answer.map_err(|fault| anyhow::anyhow!(fault.public))?));
     Ok(())
 }

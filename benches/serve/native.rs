@@ -103,13 +103,16 @@ impl Iris {
         let (head, body) = request.into_parts();
         let body = body.collect().await?.to_bytes();
         let content_type = head.headers.get(CONTENT_TYPE).map(HeaderValue::to_str).transpose()?;
-        let answer = match Mlflow.decode(dialect::Request { content_type, body: &body }, &self.interface) {
-            Ok(call) => {
-                let reply = self.predict(&call, deadline).await?;
-                Mlflow.encode(reply).unwrap_or_else(|fault| Mlflow.refuse(&fault))
-            }
-            Err(fault) => Mlflow.refuse(&fault),
-        };
+        let answer =
+            match Mlflow::default().decode(dialect::Request { content_type, body: &body }, &self.interface) {
+                Ok(decoded) => {
+                    let reply = self.predict(&decoded.call, deadline).await?;
+                    Mlflow::default()
+                        .encode(reply, decoded.envelope)
+                        .unwrap_or_else(|fault| Mlflow::default().refuse(&fault))
+                }
+                Err(fault) => Mlflow::default().refuse(&fault),
+            };
         let mut response = Response::new(Full::new(Bytes::from(answer.body)));
         *response.status_mut() = StatusCode::from_u16(answer.status)?;
         if let Some(content_type) = answer.content_type {

@@ -12,6 +12,7 @@ use std::time::Duration;
 use mlhost_bundle::{Batching, BundleError, Grant, quantity};
 use mlhost_nn::GraphOptions;
 use mlhost_sandbox::{Limits, WasiGrants};
+use mlhost_wire::dialect::mlflow::Compat;
 
 /// Every environment variable that mlhost reads, and what for. Of two for one thing the first wins.
 pub const VARIABLES: &[(&str, &str)] = &[
@@ -23,6 +24,7 @@ pub const VARIABLES: &[(&str, &str)] = &[
     ("MLFLOW_MODELS_WORKERS", "the same, as MLflow calls it"),
     ("MLHOST_TIMEOUT", "time for one request, such as `500ms` or `2s`"),
     ("MLFLOW_SCORING_SERVER_REQUEST_TIMEOUT", "the same in seconds, as MLflow calls it"),
+    ("MLHOST_MLFLOW_COMPAT", "`sane` or `strict`: how close to MLflow to be where it destroys data"),
     ("MLHOST_LOG", "what to log, in tracing's filter syntax: `info`, `mlhost=debug,guest=trace`"),
     ("MLHOST_LOG_FORMAT", "`plain` or `json`"),
     ("ORT_DYLIB_PATH", "the ONNX Runtime library"),
@@ -80,6 +82,8 @@ pub struct ServerConfig {
     pub workers: usize,
     /// From the request's arrival to its answer.
     pub timeout: Duration,
+    /// How close to MLflow requests are read and answers written.
+    pub compat: Compat,
     /// How long requests may take to end once the server is told to stop.
     pub drain: Duration,
 }
@@ -118,6 +122,7 @@ impl Default for ServerConfig {
             max_requests: 128,
             workers: std::thread::available_parallelism().map_or(1, usize::from),
             timeout: Duration::from_secs(60),
+            compat: Compat::default(),
             drain: Duration::from_secs(30),
         }
     }
@@ -155,6 +160,10 @@ impl ServerConfig {
         {
             config.timeout =
                 parse_timeout(&value).map_err(|reason| ConfigError::Variable { name, value, reason })?;
+        }
+        if let Some((name, value)) = first(environment, &["MLHOST_MLFLOW_COMPAT"]) {
+            config.compat =
+                parse_compat(&value).map_err(|reason| ConfigError::Variable { name, value, reason })?;
         }
         Ok(config)
     }
@@ -230,6 +239,16 @@ pub fn parse_host(text: &str) -> Result<IpAddr, String> {
     }
     let mut addresses = (bare, 0).to_socket_addrs().map_err(|error| error.to_string())?;
     addresses.next().map(|address| address.ip()).ok_or_else(|| "the name has no address".to_owned())
+}
+
+/// How close to MLflow to be.
+///
+/// # Errors
+///
+/// What the modes are.
+pub fn parse_compat(text: &str) -> Result<Compat, String> {
+    let mode = Compat::ALL.into_iter().find(|mode| mode.name() == text);
+    mode.ok_or_else(|| "write `sane` or `strict`".to_owned())
 }
 
 /// A time with its unit, or whole seconds as MLflow writes them.

@@ -59,8 +59,14 @@ impl Passthrough {
         let (inputs, rows) = match &call.input {
             Input::Table(table) => (self.table_inputs(table)?, Some(table.rows)),
             Input::Tensors(tensors) => (self.tensor_inputs(tensors)?, None),
-            Input::Blob(_) => {
-                let message = "a model without a component takes no raw bytes; send tensors or a table";
+            Input::Blob(blob) => {
+                // Of the dialect's own making: no model directory without a component takes JSON raw.
+                let message = if blob.content_type == "application/json" {
+                    "a model without a component takes no chat (`messages`, `prompt` or `input`); send `inputs` or a \
+                     table"
+                } else {
+                    "a model without a component takes no raw bytes; send tensors or a table"
+                };
                 return Err(PassthroughError::Input(message.to_owned()));
             }
         };

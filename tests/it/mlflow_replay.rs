@@ -18,10 +18,12 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use base64::Engine as _;
+use mlhost_wire::dialect::mlflow::Compat;
 use serde_json::{Value as Json, json};
 
 use crate::running::{Answer, Running, models, root};
 use described::expected;
+
 use differences::{DIFFERENCES, Difference, OVER_HTTP};
 
 /// How many requests the captures hold, so that none is lost unseen.
@@ -151,57 +153,73 @@ fn same_prediction(got: &Json, wanted: &Json) -> bool {
         })
 }
 
-#[test]
-fn every_captured_request_is_answered_as_mlflow_did_or_listed() {
+/// What became of the captured requests in one mode.
+#[derive(Default)]
+struct Totals {
+    equal: usize,
+    deliberate: usize,
+    wrong: Vec<String>,
+}
+
+/// Sends every capture in one mode.
+fn replay(mode: Compat) -> Totals {
     let mut listed: BTreeMap<(&str, &str), &str> = BTreeMap::new();
-    for Difference { reason, cases } in DIFFERENCES.iter().chain(OVER_HTTP) {
-        for case in *cases {
-            assert!(listed.insert(*case, reason).is_none(), "{case:?} is listed twice");
+    for difference in DIFFERENCES.iter().chain(OVER_HTTP).filter(|it| it.modes.contains(&mode)) {
+        for case in difference.cases {
+            assert!(listed.insert(*case, difference.reason).is_none(), "{case:?} is listed twice");
         }
     }
-    let (mut equal, mut deliberate, mut wrong) = (0, 0, Vec::new());
+    let mut totals = Totals::default();
     for (capture, signature) in read("signatures").as_object().unwrap() {
         let folder = tempfile::tempdir().unwrap();
         bundle(folder.path(), signature);
-        let server = Running::start(&["-m", folder.path().to_str().unwrap()]);
+        let flags = ["-m", folder.path().to_str().unwrap(), "--mlflow-compat", mode.name()];
+        let server = Running::start(&flags);
         for vector in read(capture).as_array().unwrap() {
             let name = vector["name"].as_str().unwrap();
             let known = listed.keys().find(|(file, case)| file == capture && *case == name).copied();
             let reason = known.and_then(|known| listed.remove(&known));
             match (difference(vector, &send(&server, vector)), reason) {
-                (None, None) => equal += 1,
-                (Some(_), Some(_)) => deliberate += 1,
-                (Some(how), None) => wrong.push(format!("{capture}/{name}: {}\n  {how}", vector["body"])),
+                (None, None) => totals.equal += 1,
+                (Some(_), Some(_)) => totals.deliberate += 1,
+                (Some(how), None) => {
+                    totals.wrong.push(format!("{capture}/{name}: {}\n  {how}", vector["body"]));
+                }
                 (None, Some(reason)) => {
-                    wrong.push(format!("{capture}/{name} is listed and does not differ: {reason}"));
+                    totals.wrong.push(format!("{capture}/{name} is listed and does not differ: {reason}"));
                 }
             }
         }
     }
-    let totals = format!("{equal} equal, {deliberate} deliberately different, {} wrong", wrong.len());
-    say(&totals);
-    assert!(wrong.is_empty(), "{totals}:\n{}", wrong.join("\n"));
-    assert!(listed.is_empty(), "listed and not captured: {listed:?}");
-    assert_eq!(equal + deliberate, REQUESTS);
+    totals.wrong.extend(listed.keys().map(|case| format!("listed and not captured: {case:?}")));
+    totals
 }
 
+#[test]
 #[expect(clippy::print_stdout, reason = "the totals are worth reading where the output is kept")]
-fn say(totals: &str) {
-    println!("captured from MLflow and replayed: {totals}");
+fn every_captured_request_is_answered_as_mlflow_did_or_listed() {
+    for mode in Compat::ALL {
+        let Totals { equal, deliberate, wrong } = replay(mode);
+        let name = mode.name();
+        println!("{name}: {equal} equal, {deliberate} different on purpose, {} wrong", wrong.len());
+        assert!(wrong.is_empty(), "{name}: {}\n{}", wrong.len(), wrong.join("\n"));
+        assert_eq!(equal + deliberate, REQUESTS, "{name}");
+    }
 }
 
 /// The page as the table has it.
 fn page() -> String {
     let mut page = String::from(include_str!("mlflow_differences_head.md"));
     let mut section = |title: &str, differences: &[Difference]| {
-        let _ = write!(page, "\n## {title}\n\n| difference | captured cases |\n|---|---|\n");
-        for Difference { reason, cases } in differences {
+        let _ = write!(page, "\n## {title}\n\n| difference | modes | captured cases |\n|---|---|---|\n");
+        for Difference { reason, modes, cases } in differences {
             let cases: Vec<String> = cases
                 .iter()
                 .map(|(capture, case)| format!("`{capture}/{}`", case.replace('|', "\\|")))
                 .collect();
             let cases = if cases.is_empty() { "-".to_owned() } else { cases.join(", ") };
-            let _ = writeln!(page, "| {} | {cases} |", reason.replace('|', "\\|"));
+            let modes: Vec<&str> = modes.iter().map(|mode| mode.name()).collect();
+            let _ = writeln!(page, "| {} | {} | {cases} |", reason.replace('|', "\\|"), modes.join(", "));
         }
     };
     section("What a request becomes", DIFFERENCES);

@@ -7,6 +7,7 @@ use std::time::Duration;
 use clap::{Parser, Subcommand, ValueEnum};
 use mlhost_bundle::Grant;
 use mlhost_sandbox::Target;
+use mlhost_wire::dialect::mlflow::Compat;
 
 use crate::config;
 
@@ -53,6 +54,9 @@ pub(super) struct ServeArgs {
     /// Time for one request, such as `500ms` [default: 60s]
     #[arg(short, long, value_name = "TIME", value_parser = config::parse_timeout)]
     pub(super) timeout: Option<Duration>,
+    /// How close to MLflow to be: `strict` repeats what destroys data or answers what is no JSON [default: sane]
+    #[arg(long, value_name = "sane|strict", value_parser = config::parse_compat)]
+    pub(super) mlflow_compat: Option<Compat>,
     /// Largest request body [default: 16MiB]
     #[arg(long, value_name = "SIZE", value_parser = config::parse_bytes)]
     pub(super) max_body: Option<u64>,

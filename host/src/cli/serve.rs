@@ -127,6 +127,7 @@ fn apply(args: &ServeArgs, config: &mut ServerConfig) {
     config.host = args.host.unwrap_or(config.host);
     config.port = args.port.unwrap_or(config.port);
     config.timeout = args.timeout.unwrap_or(config.timeout);
+    config.compat = args.mlflow_compat.unwrap_or(config.compat);
     let count = |flag: Option<u32>, default| flag.map_or(default, |count| count as usize);
     config.max_requests = count(args.max_requests, config.max_requests);
     config.workers = count(args.workers, config.workers);

@@ -25,6 +25,7 @@ fn a_variable_that_cannot_be_used_is_named() {
         &[("MLHOST_PORT", "65536")],
         &[("MLFLOW_PORT", "http")],
         &[("MLHOST_TIMEOUT", "0")],
+        &[("MLHOST_MLFLOW_COMPAT", "Strict")],
         &[("MLFLOW_SCORING_SERVER_REQUEST_TIMEOUT", "soon")],
     ] {
         let message = ServerConfig::from_environment(&environment(pairs)).unwrap_err().to_string();
@@ -62,4 +63,11 @@ fn a_granted_variable_brings_its_value_and_an_unset_one_nothing() {
     let grants = ["env:TZ", "env:UNSET"].map(|text| parse_grant(text).unwrap());
     let resolved = resolve_grants_in(&grants, &environment(&[("TZ", "UTC"), ("SECRET", "x")]));
     assert_eq!(resolved.environment, [("TZ".to_owned(), "UTC".to_owned())]);
+}
+
+#[test]
+fn the_default_is_sane_and_strict_is_asked_for() {
+    assert_eq!(ServerConfig::from_environment(&environment(&[])).unwrap().compat, Compat::Sane);
+    let strict = environment(&[("MLHOST_MLFLOW_COMPAT", "strict")]);
+    assert_eq!(ServerConfig::from_environment(&strict).unwrap().compat, Compat::Strict);
 }

@@ -34,6 +34,7 @@ const RETRY_AFTER_SECONDS: HeaderValue = HeaderValue::from_static("1");
 pub struct Service {
     app: App,
     config: ServerConfig,
+    mlflow: Mlflow,
     requests: Semaphore,
     bodies: BodyBudget,
     /// Counts faults whose details are in the log alone, so that a client can say which was theirs.
@@ -60,6 +61,7 @@ impl Service {
             requests: Semaphore::new(config.max_requests),
             bodies: BodyBudget::new(config.max_bodies_bytes),
             references: AtomicU64::new(0),
+            mlflow: Mlflow { compat: config.compat },
             app,
             config,
         }
@@ -86,7 +88,7 @@ impl Service {
                     FaultKind::MethodNotAllowed,
                     format!("`{}` does not take {}; use {allowed}", request.uri().path(), request.method()),
                 );
-                let mut response = respond(Mlflow.refuse(&fault));
+                let mut response = respond(self.mlflow.refuse(&fault));
                 response.headers_mut().insert(ALLOW, HeaderValue::from_static(allowed));
                 return Ok(response);
             }
@@ -94,7 +96,7 @@ impl Service {
             Route::Unknown => {
                 let public =
                     format!("there is no `{}`; the routes are {}", request.uri().path(), ROUTES.join(", "));
-                Mlflow.refuse(&Fault::new(FaultKind::NotFound, public))
+                self.mlflow.refuse(&Fault::new(FaultKind::NotFound, public))
             }
         };
         let mut response = respond(answer);
@@ -120,9 +122,10 @@ impl Service {
             None => None,
         };
         let body = held.contiguous();
-        let call = Mlflow.decode(dialect::Request { content_type, body: &body }, &self.app.interface)?;
-        let reply = self.app.predict(&call, deadline).await.map_err(fault::of_prediction)?;
-        Mlflow.encode(reply)
+        let decoded =
+            self.mlflow.decode(dialect::Request { content_type, body: &body }, &self.app.interface)?;
+        let reply = self.app.predict(&decoded.call, deadline).await.map_err(fault::of_prediction)?;
+        self.mlflow.encode(reply, decoded.envelope)
     }
 
     /// The answer to a fault, and its line in the log. Where the log knows more than the client is told, both get a
@@ -132,16 +135,16 @@ impl Service {
         let status = fault.kind.status();
         if status < 500 {
             tracing::debug!(kind, detail = fault.detail, "{}", fault.public);
-            return Mlflow.refuse(fault);
+            return self.mlflow.refuse(fault);
         }
         if fault.detail.is_empty() {
             tracing::warn!(kind, "{}", fault.public);
-            return Mlflow.refuse(fault);
+            return self.mlflow.refuse(fault);
         }
         let reference = self.references.fetch_add(1, Ordering::Relaxed) + 1;
         tracing::warn!(kind, reference, detail = fault.detail, "{}", fault.public);
         let public = format!("{} (reference {reference} in the server's log)", fault.public);
-        Mlflow.refuse(&Fault::new(fault.kind, public))
+        self.mlflow.refuse(&Fault::new(fault.kind, public))
     }
 }
 

@@ -27,6 +27,25 @@ pub struct Request<'a> {
     pub body: &'a [u8],
 }
 
+/// A request that was read.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Decoded {
+    /// What the model is asked.
+    pub call: Call,
+    /// What its answer is put into.
+    pub envelope: Envelope,
+}
+
+/// What an answer is put into, which the request's form decides.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Envelope {
+    /// The dialect's usual one, such as MLflow's `{"predictions": ...}`.
+    #[default]
+    Predictions,
+    /// None: the answer stands by itself.
+    Bare,
+}
+
 /// The part of an answer that a dialect writes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Answer {
@@ -45,14 +64,14 @@ pub trait Dialect {
     /// # Errors
     ///
     /// A fault that names the column, row or byte offset that is wrong.
-    fn decode(&self, request: Request<'_>, interface: &Interface) -> Result<Call, Fault>;
+    fn decode(&self, request: Request<'_>, interface: &Interface) -> Result<Decoded, Fault>;
 
-    /// A reply to bytes.
+    /// A reply to bytes, in the envelope that decoding its request gave.
     ///
     /// # Errors
     ///
     /// [`crate::fault::FaultKind::GuestTrapped`] when the reply cannot be spelled, such as text that is no JSON.
-    fn encode(&self, reply: Reply) -> Result<Answer, Fault>;
+    fn encode(&self, reply: Reply, envelope: Envelope) -> Result<Answer, Fault>;
 
     /// A fault to bytes.
     fn refuse(&self, fault: &Fault) -> Answer;

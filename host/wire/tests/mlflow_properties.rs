@@ -2,8 +2,8 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests fail by panicking")]
 
-use mlhost_wire::dialect::mlflow::Mlflow;
-use mlhost_wire::dialect::{Dialect as _, Interface, Request};
+use mlhost_wire::dialect::mlflow::{Compat, Mlflow};
+use mlhost_wire::dialect::{Decoded, Dialect as _, Envelope, Interface, Request};
 use mlhost_wire::fault::{Fault, FaultKind};
 use mlhost_wire::signature::Signature;
 use mlhost_wire::values::{Call, Column, ColumnData, Input, Output, Packed, Reply, Table};
@@ -42,13 +42,28 @@ fn interfaces() -> Vec<Interface> {
 }
 
 fn decode(body: &[u8], interface: &Interface) -> Result<Call, Fault> {
-    Mlflow.decode(Request { content_type: Some("application/json"), body }, interface)
+    decode_as(Mlflow::default(), "application/json", body, interface)
+}
+
+fn decode_as(mlflow: Mlflow, content_type: &str, body: &[u8], interface: &Interface) -> Result<Call, Fault> {
+    let decoded = mlflow.decode(Request { content_type: Some(content_type), body }, interface);
+    decoded.map(|Decoded { call, envelope }| {
+        assert!(envelope == Envelope::Predictions || !matches!(call.input, Input::Tensors(_)));
+        call
+    })
 }
 
 /// Decodes for every interface: whatever comes, the outcome is a consistent call or a fault that says something.
 fn decode_everywhere(body: &[u8]) -> Result<(), TestCaseError> {
+    for compat in Compat::ALL {
+        decode_everywhere_as(Mlflow { compat }, "application/json", body)?;
+    }
+    decode_everywhere_as(Mlflow::default(), "text/csv", body)
+}
+
+fn decode_everywhere_as(mlflow: Mlflow, content_type: &str, body: &[u8]) -> Result<(), TestCaseError> {
     for interface in interfaces() {
-        match decode(body, &interface) {
+        match decode_as(mlflow, content_type, body, &interface) {
             Ok(Call { input: Input::Table(table), .. }) => {
                 prop_assert!(table.check().is_ok(), "{table:?}");
             }
@@ -57,11 +72,13 @@ fn decode_everywhere(body: &[u8]) -> Result<(), TestCaseError> {
                     prop_assert!(named.tensor.check(&named.name).is_ok(), "{named:?}");
                 }
             }
-            Ok(call) => prop_assert!(false, "JSON is no blob: {call:?}"),
+            Ok(Call { input: Input::Blob(blob), .. }) => {
+                prop_assert!(serde_json::from_slice::<std::collections::BTreeMap<String, &serde_json::value::RawValue>>(&blob.data).is_ok(), "{blob:?}");
+            }
             Err(fault) => {
                 prop_assert_eq!(fault.kind, FaultKind::BadInput);
                 prop_assert!(!fault.public.is_empty());
-                let answer = Mlflow.refuse(&fault);
+                let answer = mlflow.refuse(&fault);
                 prop_assert!(serde_json::from_slice::<Json>(&answer.body).is_ok());
             }
         }
@@ -107,7 +124,7 @@ fn nested() -> impl Strategy<Value = Json> {
 }
 
 fn form() -> impl Strategy<Value = &'static str> {
-    prop::sample::select(vec!["dataframe_split", "dataframe_records", "instances", "inputs"])
+    prop::sample::select(vec!["dataframe_split", "dataframe_records", "instances", "inputs", "input"])
 }
 
 /// A body near enough to a right one to get far.
@@ -175,7 +192,9 @@ fn table() -> impl Strategy<Value = (Table, Interface)> {
 
 /// The records that mlhost answers for a table.
 fn records(table: &Table) -> Json {
-    let answer = Mlflow.encode(Reply { output: Output::Table(table.clone()) }).expect("an answer");
+    let answer = Mlflow::default()
+        .encode(Reply { output: Output::Table(table.clone()) }, Envelope::Predictions)
+        .expect("an answer");
     let mut answer: Json = serde_json::from_slice(&answer.body).expect("an answer is JSON");
     answer["predictions"].take()
 }
@@ -186,6 +205,13 @@ proptest! {
     #[test]
     fn arbitrary_bytes_never_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
         decode_everywhere(&bytes)?;
+    }
+
+    #[test]
+    fn whatever_looks_like_csv_is_decoded_consistently_or_refused(
+        body in "([abc01,\"\r\n .-]|NA|true|1e5|2021-01-01|\u{feff}|\u{e9}){0,40}",
+    ) {
+        decode_everywhere_as(Mlflow::default(), "text/csv", body.as_bytes())?;
     }
 
     #[test]
@@ -249,7 +275,7 @@ proptest! {
             _ => ColumnData::Json(packed),
         };
         let table = Table { columns: vec![Column { name: "a".to_owned(), data, validity: None }], rows };
-        match Mlflow.encode(Reply { output: Output::Table(table) }) {
+        match Mlflow::default().encode(Reply { output: Output::Table(table) }, Envelope::Predictions) {
             Ok(answer) => prop_assert!(serde_json::from_slice::<Json>(&answer.body).is_ok()),
             Err(fault) => prop_assert_eq!(fault.kind, FaultKind::GuestTrapped),
         }

@@ -4,12 +4,15 @@
 //! fill a `frame` of `column`s and `tensor`s; `encode` and `refuse` write. Where MLflow destroys data or answers
 //! what is no JSON, this does not: `tests/mlflow_vectors/differences.rs` lists every difference with its reason.
 
+mod chat;
 mod column;
+mod compat;
 mod context;
 mod csv;
 mod datetime;
 mod decode;
 mod encode;
+mod enforce;
 mod forms;
 mod frame;
 mod infer;
@@ -24,38 +27,41 @@ mod split;
 mod table;
 mod tensor;
 
+pub use self::compat::Compat;
 use self::media::Media;
-use super::{Answer, Dialect, Interface, Request};
+use super::{Answer, Decoded, Dialect, Envelope, Interface, Request};
 use crate::fault::Fault;
 use crate::values::{Blob, Call, Input, Reply};
 
 /// The dialect of `mlflow models serve`.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Mlflow;
+pub struct Mlflow {
+    /// How close to it.
+    pub compat: Compat,
+}
 
 // === impl Mlflow ===
 
 impl Dialect for Mlflow {
-    fn decode(&self, request: Request<'_>, interface: &Interface) -> Result<Call, Fault> {
-        match media::media(request.content_type, &interface.raw_media_types)? {
-            Media::Json => decode::decode(request.body, &interface.signature),
-            Media::Csv => {
-                let input = csv::decode(request.body, &interface.signature)?;
-                Ok(Call { input, params: params::enforce(None, &interface.signature.params)? })
-            }
+    fn decode(&self, request: Request<'_>, interface: &Interface) -> Result<Decoded, Fault> {
+        let input = match media::media(request.content_type, &interface.raw_media_types, self.compat)? {
+            Media::Json => return decode::decode(request.body, &interface.signature, self.compat),
+            Media::Csv => csv::decode(request.body, &interface.signature)?,
             Media::Raw => {
                 let content_type = request.content_type.unwrap_or_default().to_owned();
-                let input = Input::Blob(Blob { content_type, data: request.body.to_vec() });
-                Ok(Call { input, params: params::enforce(None, &interface.signature.params)? })
+                Input::Blob(Blob { content_type, data: request.body.to_vec() })
             }
-        }
+        };
+        // Only JSON has room for parameters.
+        let params = params::enforce(None, &interface.signature.params)?;
+        Ok(Decoded { call: Call { input, params }, envelope: Envelope::Predictions })
     }
 
-    fn encode(&self, reply: Reply) -> Result<Answer, Fault> {
-        encode::encode(reply)
+    fn encode(&self, reply: Reply, envelope: Envelope) -> Result<Answer, Fault> {
+        encode::encode(reply, envelope, self.compat)
     }
 
     fn refuse(&self, fault: &Fault) -> Answer {
-        refuse::refuse(fault)
+        refuse::refuse(fault, self.compat)
     }
 }

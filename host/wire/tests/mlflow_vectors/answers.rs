@@ -1,7 +1,7 @@
 //! Answers that real MLflow models gave, spelled again from the values they returned.
 
-use mlhost_wire::dialect::Dialect as _;
-use mlhost_wire::dialect::mlflow::Mlflow;
+use mlhost_wire::dialect::mlflow::{Compat, Mlflow};
+use mlhost_wire::dialect::{Dialect as _, Envelope};
 use mlhost_wire::values::{Column, ColumnData, Elements, NamedTensor, Output, Reply, Table, Tensor};
 use serde_json::Value as Json;
 
@@ -57,7 +57,16 @@ fn every_captured_answer_is_spelled_as_mlflow_does() {
     for vector in vectors("out").as_array().expect("a list") {
         let name = vector["name"].as_str().expect("a name");
         let Some(output) = returned(name) else { continue };
-        let answer = Mlflow.encode(Reply { output }).expect("an answer");
+        let strict = Mlflow { compat: Compat::Strict };
+        let answer =
+            strict.encode(Reply { output: output.clone() }, Envelope::Predictions).expect("an answer");
+        // Bare literals are no JSON; as texts they are compared with the captured ones.
+        let text = String::from_utf8(answer.body).expect("text");
+        let text = text.replace(" NaN", " \"NaN\"").replace(" Infinity", " \"Infinity\"");
+        let got: Json = serde_json::from_str(&text.replace(" -Infinity", " \"-Infinity\"")).expect("JSON");
+        assert_eq!(got, vector["resp"], "{name}");
+
+        let answer = Mlflow::default().encode(Reply { output }, Envelope::Predictions).expect("an answer");
         assert_eq!(
             (answer.status, answer.content_type.as_deref()),
             (200, Some("application/json")),

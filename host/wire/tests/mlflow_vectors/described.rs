@@ -12,6 +12,8 @@ pub(crate) enum Described {
     Table { index: Vec<String>, columns: Vec<(String, String, Vec<Python>)> },
     /// Tensors: name (empty for the only one), type, shape and elements as nested lists.
     Tensors(Vec<(String, String, Vec<u64>, Python)>),
+    /// A body as it is.
+    Chat(Python),
 }
 
 /// What the captured model said that it got.
@@ -40,11 +42,30 @@ pub(crate) fn expected(input: &Json) -> Described {
         "list" => {
             Described::Tensors(vec![(String::new(), "float64".to_owned(), vec![0], Python::List(vec![]))])
         }
+        "dict"
+            if input["items"]
+                .as_object()
+                .is_some_and(|items| items.values().any(|item| item["kind"] == "list")) =>
+        {
+            Described::Chat(plain(input))
+        }
         "dict" => {
             let items = input["items"].as_object().expect("items").iter();
             Described::Tensors(items.map(|(name, item)| array(name, item)).collect())
         }
         other => panic!("`{other}` is not described"),
+    }
+}
+
+/// A value of plain JSON.
+fn plain(item: &Json) -> Python {
+    match item["kind"].as_str().expect("a kind") {
+        "dict" => {
+            let items = item["items"].as_object().expect("items").iter();
+            Python::Dict(items.map(|(name, item)| (name.clone(), plain(item))).collect())
+        }
+        "list" => Python::List(item["values"].as_array().expect("values").iter().map(plain).collect()),
+        _ => Python::parse(item["repr"].as_str().expect("a literal")),
     }
 }
 
@@ -76,7 +97,10 @@ pub(crate) fn described(call: &Call) -> Described {
             });
             Described::Tensors(described.collect())
         }
-        Input::Blob(_) => panic!("no capture has a raw body"),
+        Input::Blob(blob) => {
+            assert_eq!(blob.content_type, "application/json");
+            Described::Chat(Python::from_json(&serde_json::from_slice(&blob.data).expect("JSON")))
+        }
     }
 }
 

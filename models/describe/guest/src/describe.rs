@@ -16,10 +16,34 @@ pub(crate) fn input(input: &Input) -> Result<Json, Error> {
     match input {
         Input::Table(table) => frame(table),
         Input::Tensors(tensors) => arrays(tensors),
+        Input::Blob(blob) if blob.content_type == "application/json" => {
+            Ok(chat(&Python::parse(str::from_utf8(&blob.data)?)?))
+        }
         Input::Blob(blob) => Ok(
             json!({"kind": "bytes", "content_type": blob.content_type, "values": python::bytes(&blob.data)}),
         ),
     }
+}
+
+/// A body of chat messages, which MLflow hands over as the JSON it is.
+fn chat(value: &Python) -> Json {
+    let kind = match value {
+        Python::List(items) => {
+            let values: Vec<Json> = items.iter().map(chat).collect();
+            return json!({"kind": "list", "len": items.len(), "values": values});
+        }
+        Python::Dict(items) => {
+            let items: Map<String, Json> =
+                items.iter().map(|(key, item)| (key.clone(), chat(item))).collect();
+            return json!({"kind": "dict", "items": items});
+        }
+        Python::None => "NoneType",
+        Python::Boolean(_) => "bool",
+        Python::Integer(_) => "int",
+        Python::Float(_) => "float",
+        Python::Text(_) => "str",
+    };
+    json!({"kind": kind, "repr": value.to_string()})
 }
 
 /// The parameters' values by name; null where there are none.
@@ -154,6 +178,8 @@ fn half(bits: u16) -> f64 {
 
 #[cfg(test)]
 mod tests {
+    use mlhost_guest::Blob;
+
     use super::*;
 
     #[test]
@@ -171,6 +197,20 @@ mod tests {
         assert_eq!(half(0xfc00), f64::NEG_INFINITY);
         assert!(half(0x7e00).is_nan());
         assert!(half(0x8000).is_sign_negative());
+    }
+
+    #[test]
+    fn a_chat_body_is_described_value_by_value() {
+        let data = br#"{"messages": [{"role": "user", "n": 1}]}"#.to_vec();
+        let blob = Blob { content_type: "application/json".into(), data };
+        let message = json!({"kind": "dict", "items": {
+            "role": {"kind": "str", "repr": "'user'"},
+            "n": {"kind": "int", "repr": "1"},
+        }});
+        assert_eq!(
+            input(&Input::Blob(blob)).unwrap(),
+            json!({"kind": "dict", "items": {"messages": {"kind": "list", "len": 1, "values": [message]}}})
+        );
     }
 
     #[test]

@@ -8,9 +8,11 @@ use std::borrow::Cow;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use super::context::Context;
+use super::compat::{self, Compat};
+use super::context::{Context, bad_input};
 use super::datetime::{Zones, moment};
 use super::nested;
+use super::refuse::ZONED;
 use super::scalar::{Problem, Scalar};
 use crate::fault::{Fault, FaultKind};
 use crate::signature::{ColumnSpec, ColumnType};
@@ -28,6 +30,7 @@ pub(super) struct ColumnBuilder<'c> {
     pub(super) validity: Option<Vec<u8>>,
     /// DataFrame forms go through pandas in MLflow, the others through numpy, and the two cast differently.
     dataframe: bool,
+    compat: Compat,
     /// Whether bare infinities were replaced by texts.
     pub(super) lenient: bool,
     scratch: String,
@@ -57,6 +60,7 @@ impl<'c> ColumnBuilder<'c> {
             data,
             validity: None,
             dataframe: context.form.get().is_dataframe(),
+            compat: context.compat,
             lenient: context.lenient,
             scratch: String::new(),
         }
@@ -122,6 +126,9 @@ impl<'c> ColumnBuilder<'c> {
     /// A cell that cannot be cast: the last row is the one at fault.
     #[cold]
     pub(super) fn fault(&self, problem: &str) -> Fault {
+        if problem.starts_with(ZONED) {
+            return bad_input(format!("{problem} (column `{}`, row {})", self.name, self.data.len()));
+        }
         // The wording up to the error is MLflow's, which clients may match on.
         let type_name = self.spec.map_or("object", |spec| spec.column_type.name());
         let public = format!(
@@ -167,14 +174,37 @@ impl<'c> ColumnBuilder<'c> {
             return self.infer(scalar);
         }
         let zones = if self.dataframe { Zones::Refused } else { Zones::Converted };
+        let strict = self.compat.is_strict();
+        // pandas lets integers wrap around, numpy's constructor does not.
+        let wraps = strict && self.dataframe;
         match &mut self.data {
             ColumnData::F64(values) => values.push(scalar.float()?),
             // A double first: numpy rounds twice as well.
             ColumnData::F32(values) => values.push(scalar.float()? as f32),
-            ColumnData::S64(values) => values.push(scalar.integer("int64")?),
-            ColumnData::S32(values) => values.push(scalar.integer("int32")?),
-            ColumnData::Boolean(values) => return Ok(push_or_default(values, scalar.boolean()?)),
-            ColumnData::Datetime(values) => return Ok(push_or_default(values, moment(scalar, zones)?)),
+            ColumnData::S64(values) => values.push(match scalar.integer("int64") {
+                Ok(value) => value,
+                Err(problem) if wraps => compat::wrapped(scalar, true).ok_or(problem)?,
+                Err(problem) => return Err(problem),
+            }),
+            ColumnData::S32(values) => values.push(match scalar.integer("int32") {
+                Ok(value) => value,
+                Err(problem) if wraps => compat::wrapped(scalar, false).ok_or(problem)? as i32,
+                Err(problem) => return Err(problem),
+            }),
+            ColumnData::Boolean(values) => {
+                let flag = match scalar {
+                    Scalar::Text(text) if strict => Some(compat::truth(text)),
+                    other => other.boolean()?,
+                };
+                return Ok(push_or_default(values, flag));
+            }
+            ColumnData::Datetime(values) => {
+                let scalar = match scalar {
+                    Scalar::Boolean(flag) if strict && !self.dataframe => Scalar::Integer(flag.into()),
+                    other => other,
+                };
+                return Ok(push_or_default(values, moment(scalar, zones)?));
+            }
             ColumnData::Text(values) => {
                 let text = match scalar {
                     Scalar::Text(text) => Some(text),
@@ -185,7 +215,10 @@ impl<'c> ColumnBuilder<'c> {
                 }
                 return Ok(text.is_some());
             }
-            ColumnData::Binary(values) => return push_binary(values, scalar, self.dataframe),
+            ColumnData::Binary(values) if self.dataframe => {
+                push_base64(values, scalar, self.compat)?;
+            }
+            ColumnData::Binary(values) => return push_binary(values, scalar),
             ColumnData::Json(_) => return Err("expected JSON text".to_owned()),
         }
         Ok(true)
@@ -198,17 +231,22 @@ fn push_or_default<T: Default>(values: &mut Vec<T>, value: Option<T>) -> bool {
     present
 }
 
-/// DataFrame forms carry base64, the others the bytes of the text itself, as in MLflow.
-fn push_binary(values: &mut Packed, scalar: Scalar<'_>, dataframe: bool) -> Result<bool, Problem> {
+/// Forms that are no DataFrame's carry the bytes of the text itself, as in MLflow.
+fn push_binary(values: &mut Packed, scalar: Scalar<'_>) -> Result<bool, Problem> {
     let text = match scalar {
         Scalar::Text(text) => text,
-        Scalar::Null if !dataframe => "",
-        other => return Err(format!("expected a text of base64, found {}", other.kind())),
+        Scalar::Null => "",
+        other => return Err(format!("expected a text, found {}", other.kind())),
     };
-    if !dataframe {
-        let pushed = values.push(text.as_bytes());
-        return if pushed { Ok(scalar != Scalar::Null) } else { Err(FULL.to_owned()) };
-    }
+    if values.push(text.as_bytes()) { Ok(scalar != Scalar::Null) } else { Err(FULL.to_owned()) }
+}
+
+/// DataFrame forms carry base64.
+fn push_base64(values: &mut Packed, scalar: Scalar<'_>, compat: Compat) -> Result<(), Problem> {
+    let Scalar::Text(text) = scalar else {
+        return Err(format!("expected a text of base64, found {}", scalar.kind()));
+    };
+    let start = values.data.len();
     let outcome = if text.bytes().any(|byte| byte.is_ascii_whitespace()) {
         // `base64.encodebytes` of Python breaks lines.
         let text: Vec<u8> = text.bytes().filter(|byte| !byte.is_ascii_whitespace()).collect();
@@ -216,7 +254,14 @@ fn push_binary(values: &mut Packed, scalar: Scalar<'_>, dataframe: bool) -> Resu
     } else {
         STANDARD.decode_vec(text, &mut values.data)
     };
-    outcome.map_err(|error| format!("the text is not base64: {error}"))?;
+    match outcome {
+        Ok(()) => {}
+        Err(_) if compat.is_strict() => {
+            values.data.truncate(start);
+            compat::decode_base64(text, &mut values.data)?;
+        }
+        Err(error) => return Err(format!("the text is not base64: {error}")),
+    }
     values.offsets.push(u32::try_from(values.data.len()).map_err(|_| FULL.to_owned())?);
-    Ok(true)
+    Ok(())
 }

@@ -7,6 +7,7 @@ use std::cell::{Cell, RefCell};
 
 use serde::de::Error;
 
+use super::compat::Compat;
 use super::lenient::Rewritten;
 use crate::fault::{Fault, FaultKind};
 
@@ -24,6 +25,7 @@ pub(super) enum Form {
 pub(super) struct Context<'b> {
     body: &'b str,
     rewritten: Option<&'b Rewritten>,
+    pub(super) compat: Compat,
     /// Whether the text that is read has texts where the body had bare infinities.
     pub(super) lenient: bool,
     /// The form that is being read.
@@ -59,10 +61,11 @@ impl Form {
 
 impl<'b> Context<'b> {
     /// `rewritten` is the body without bare literals, where it had some.
-    pub(super) fn new(body: &'b str, rewritten: Option<&'b Rewritten>) -> Self {
+    pub(super) fn new(body: &'b str, rewritten: Option<&'b Rewritten>, compat: Compat) -> Self {
         Self {
             body,
             rewritten,
+            compat,
             lenient: rewritten.is_some(),
             form: Cell::new(Form::Split),
             fault: RefCell::new(None),

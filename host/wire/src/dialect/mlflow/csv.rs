@@ -10,6 +10,7 @@ mod header;
 use std::io::Read as _;
 
 use self::cells::{Kinds, Untyped};
+use super::compat::Compat;
 use super::context::{Context, Form, bad_input};
 use super::frame::{Frame, Plan, Values};
 use crate::fault::Fault;
@@ -48,7 +49,8 @@ pub(super) fn decode(body: &[u8], signature: &Signature) -> Result<Input, Fault>
         return Err(unreadable("No columns to parse from file"));
     }
     let names = header::names(&records.record);
-    let context = Context::new(body, None);
+    let context = Context::new(body, None, Compat::Sane);
+    // MLflow wraps no integer here and takes no text for a truth value, so that both modes are one.
     // The forms that are not a DataFrame's cast binary cells as `read_csv` does: not at all.
     context.form.set(Form::Inputs);
     let mut rows = 0;

@@ -2,6 +2,7 @@
 //!
 //! Called for the cells of datetime columns and for datetime parameters. Must never guess at other formats.
 
+use super::refuse::ZONED;
 use super::scalar::{Problem, Scalar, python_literal};
 
 /// What to do with a text that says its offset from UTC.
@@ -30,7 +31,8 @@ fn parse(text: &str, zones: Zones) -> Result<i64, Problem> {
         .map_err(|_| format!("{} is not a datetime of ISO 8601", python_literal(text)))?;
     let offset = match (pieces.to_numeric_offset(), zones) {
         (Some(_), Zones::Refused) => {
-            return Err(format!("{} has a time zone; give it in UTC and without one", python_literal(text)));
+            let text = python_literal(text);
+            return Err(format!("{ZONED}Error: {text} has a time zone; give it in UTC and without one"));
         }
         (Some(offset), Zones::Converted) => offset,
         (None, _) => jiff::tz::Offset::UTC,

@@ -8,11 +8,14 @@ use std::fmt;
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
+use super::chat;
+use super::compat::Compat;
 use super::context::{Context, Form, bad_input};
 use super::forms::FormValue;
 use super::lenient::Rewritten;
 use super::params;
 use super::scalar::{Scalar, forward_scalars};
+use crate::dialect::{Decoded, Envelope};
 use crate::fault::Fault;
 use crate::signature::Signature;
 use crate::values::{Call, Input};
@@ -36,6 +39,7 @@ struct Parts<'de> {
     input: Option<Input>,
     /// The forms found, in the order of [`Form::ALL`].
     forms: [bool; 4],
+    /// Whether one of the keys of [`chat`] was found: then the forms mean nothing.
     chat: bool,
     params: Option<&'de RawValue>,
 }
@@ -44,7 +48,6 @@ struct Parts<'de> {
 enum Key {
     Form(Form),
     Params,
-    /// MLflow's chat models take these; mlhost does not have them yet.
     Chat,
     Other,
 }
@@ -52,37 +55,45 @@ enum Key {
 struct KeySeed;
 
 /// Reads a JSON body.
-pub(super) fn decode(body: &[u8], signature: &Signature) -> Result<Call, Fault> {
+pub(super) fn decode(body: &[u8], signature: &Signature, compat: Compat) -> Result<Decoded, Fault> {
     let body = std::str::from_utf8(body).map_err(|error| {
         let offset = error.valid_up_to();
         bad_input(format!(
             "Invalid input. Ensure that input is a valid JSON formatted string. Error: 'not UTF-8 at byte {offset}'"
         ))
     })?;
-    let fault = match read(&Context::new(body, None), signature) {
-        Ok(call) => return Ok(call),
+    let fault = match read(&Context::new(body, None, compat), signature) {
+        Ok(decoded) => return Ok(decoded),
         Err(Failure::Fault(fault)) => return Err(fault),
         Err(Failure::Syntax(fault)) => fault,
     };
     let Some(rewritten) = Rewritten::new(body) else { return Err(fault) };
-    read(&Context::new(body, Some(&rewritten)), signature).map_err(|failure| match failure {
+    read(&Context::new(body, Some(&rewritten), compat), signature).map_err(|failure| match failure {
         Failure::Fault(fault) | Failure::Syntax(fault) => fault,
     })
 }
 
-fn read(context: &Context<'_>, signature: &Signature) -> Result<Call, Failure> {
+fn read(context: &Context<'_>, signature: &Signature) -> Result<Decoded, Failure> {
     let mut deserializer = serde_json::Deserializer::from_str(context.text());
     let outcome = Body { context, signature }
         .deserialize(&mut deserializer)
         .and_then(|parts| deserializer.end().map(|()| parts));
-    let parts = outcome.map_err(|error| match context.take_fault() {
-        Some(fault) => Failure::Fault(fault),
-        None => Failure::Syntax(context.syntax(context.text(), &error)),
-    })?;
+    let chat = || {
+        let call = chat::decode(context, signature).map_err(Failure::Fault)?;
+        Ok(Decoded { call, envelope: Envelope::Bare })
+    };
+    let parts = match (outcome, context.take_fault()) {
+        (Ok(parts), _) if parts.chat => return chat(),
+        (Ok(parts), _) => parts,
+        // A form of another key that stands before the one of a chat.
+        (Err(_), Some(_)) if chat::is_chat(context.text()) => return chat(),
+        (Err(_), Some(fault)) => return Err(Failure::Fault(fault)),
+        (Err(error), None) => return Err(Failure::Syntax(context.syntax(context.text(), &error))),
+    };
     let given = parts.params;
     let input = parts.input().map_err(Failure::Fault)?;
     let params = params::enforce(given.map(RawValue::get), &signature.params).map_err(Failure::Fault)?;
-    Ok(Call { input, params })
+    Ok(Decoded { call: Call { input, params }, envelope: Envelope::Predictions })
 }
 
 // === impl Parts ===
@@ -91,7 +102,6 @@ impl Parts<'_> {
     fn input(self) -> Result<Input, Fault> {
         match (self.forms.iter().filter(|found| **found).count(), self.input) {
             (1, Some(input)) => Ok(input),
-            (0, _) if self.chat => Err(bad_input("the chat inputs `messages` and `input` are not served")),
             _ => {
                 let found = Form::ALL.into_iter().zip(self.forms).filter(|(_, found)| *found);
                 let found: Vec<String> = found.map(|(form, _)| format!("'{}'", form.key())).collect();
@@ -147,6 +157,9 @@ impl<'de> Visitor<'de> for Body<'_, '_> {
         let mut parts = Parts::default();
         while let Some(key) = map.next_key_seed(KeySeed)? {
             match key {
+                Key::Form(_) if parts.chat => {
+                    map.next_value::<IgnoredAny>()?;
+                }
                 Key::Form(form) => {
                     parts.forms[form as usize] = true;
                     if parts.forms.iter().filter(|found| **found).count() > 1 {
@@ -195,7 +208,7 @@ impl Visitor<'_> for KeySeed {
             "instances" => Key::Form(Form::Instances),
             "inputs" => Key::Form(Form::Inputs),
             "params" => Key::Params,
-            "messages" | "input" => Key::Chat,
+            key if chat::KEYS.contains(&key) => Key::Chat,
             _ => Key::Other,
         })
     }

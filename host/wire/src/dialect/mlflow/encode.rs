@@ -1,12 +1,13 @@
-//! A reply as MLflow writes it: `{"predictions": ...}` as Python's `json.dumps` spells it.
+//! A reply as MLflow writes it: `{"predictions": ...}`, or the answer alone to a chat, as Python's `json.dumps` spells it.
 //!
 //! Called by [`super::Mlflow`]. Replies come from guests: they are checked first, and none can make an answer much
 //! longer than its values.
 
 use serde::de::IgnoredAny;
 
-use super::python::{push_bytes, push_float, push_moment, push_signed, push_text, push_unsigned};
-use crate::dialect::Answer;
+use super::compat::Compat;
+use super::python::{push_bytes, push_finite, push_moment, push_signed, push_text, push_unsigned};
+use crate::dialect::{Answer, Envelope};
 use crate::fault::{Fault, FaultKind};
 use crate::values::{Blob, Column, ColumnData, Elements, NamedTensor, Output, Packed, Reply, Table, Tensor};
 
@@ -18,14 +19,21 @@ const MAX_EMPTY_LISTS: u64 = 1 << 16;
 /// How many bytes the names of columns may take, which a table says once and its records every time.
 const MAX_KEYS: usize = 256 << 20;
 
+/// The body while it is written.
+struct Body {
+    bytes: Vec<u8>,
+    envelope: Envelope,
+    compat: Compat,
+}
+
 /// A reply to bytes.
-pub(super) fn encode(reply: Reply) -> Result<Answer, Fault> {
-    let mut body = Vec::new();
+pub(super) fn encode(reply: Reply, envelope: Envelope, compat: Compat) -> Result<Answer, Fault> {
+    let mut body = Body { bytes: Vec::new(), envelope, compat };
     match reply.output {
         Output::Blob(blob) => return raw(blob),
         Output::Table(table) => {
             table.check().map_err(|error| broken(error.to_string()))?;
-            begin(&mut body, table.columns.iter().map(|column| size(&column.data) + table.rows * 16).sum());
+            body.begin(table.columns.iter().map(|column| size(&column.data) + table.rows * 16).sum());
             push_table(&mut body, &table)?;
         }
         Output::Tensors(tensors) => {
@@ -33,22 +41,61 @@ pub(super) fn encode(reply: Reply) -> Result<Answer, Fault> {
                 tensor.check(name).map_err(|error| broken(error.to_string()))?;
                 check_shape(name, &tensor.shape)?;
             }
-            begin(&mut body, tensors.iter().map(|named| named.tensor.elements.len() * 16).sum());
+            body.begin(tensors.iter().map(|named| named.tensor.elements.len() * 16).sum());
             push_tensors(&mut body, &tensors)?;
         }
         Output::Json(text) => {
             check_json(&text).map_err(|error| broken(format!("the answer is not JSON: {error}")))?;
-            begin(&mut body, text.len());
-            body.extend_from_slice(text.trim().as_bytes());
+            body.begin(text.len());
+            body.bytes.extend_from_slice(text.trim().as_bytes());
         }
     }
-    body.push(b'}');
-    Ok(Answer { status: 200, content_type: Some("application/json".to_owned()), body })
+    Ok(Answer { status: 200, content_type: Some("application/json".to_owned()), body: body.end() })
 }
 
-fn begin(body: &mut Vec<u8>, size: usize) {
-    body.reserve(size + 32);
-    body.extend_from_slice(b"{\"predictions\": ");
+// === impl Body ===
+
+impl Body {
+    /// Begins an answer of about `size` bytes.
+    fn begin(&mut self, size: usize) {
+        self.bytes.reserve(size + 32);
+        if self.envelope == Envelope::Predictions {
+            self.bytes.extend_from_slice(b"{\"predictions\": ");
+        }
+    }
+
+    fn end(mut self) -> Vec<u8> {
+        if self.envelope == Envelope::Predictions {
+            self.bytes.push(b'}');
+        }
+        self.bytes
+    }
+
+    #[inline]
+    fn float(&mut self, value: f64) {
+        if value.is_finite() { push_finite(&mut self.bytes, value) } else { self.not_finite(value) }
+    }
+
+    /// What JSON has no number for.
+    #[cold]
+    fn not_finite(&mut self, value: f64) {
+        self.bytes.extend_from_slice(match self.compat {
+            Compat::Sane => b"null",
+            Compat::Strict if value.is_nan() => b"NaN",
+            Compat::Strict if value < 0.0 => b"-Infinity",
+            Compat::Strict => b"Infinity",
+        });
+    }
+
+    /// A missing value, which pandas has a number or a moment of its own for in such columns.
+    #[cold]
+    fn missing(&mut self, data: &ColumnData) {
+        match data {
+            ColumnData::F64(_) | ColumnData::F32(_) => self.not_finite(f64::NAN),
+            ColumnData::Datetime(_) if self.compat.is_strict() => self.bytes.extend_from_slice(b"\"NaT\""),
+            _ => self.bytes.extend_from_slice(b"null"),
+        }
+    }
 }
 
 /// A guest's answer that cannot be spelled. The client learns no more than that.
@@ -84,7 +131,7 @@ fn size(data: &ColumnData) -> usize {
     }
 }
 
-fn push_table(out: &mut Vec<u8>, table: &Table) -> Result<(), Fault> {
+fn push_table(out: &mut Body, table: &Table) -> Result<(), Fault> {
     let keys: Vec<Vec<u8>> = table
         .columns
         .iter()
@@ -97,7 +144,7 @@ fn push_table(out: &mut Vec<u8>, table: &Table) -> Result<(), Fault> {
             key
         })
         .collect();
-    out.push(b'[');
+    out.bytes.push(b'[');
     // Without columns there are no records: a guest's number of rows alone must not make any.
     let rows = if keys.is_empty() { 0 } else { table.rows };
     let names: usize = keys.iter().map(Vec::len).sum();
@@ -106,46 +153,46 @@ fn push_table(out: &mut Vec<u8>, table: &Table) -> Result<(), Fault> {
     }
     for row in 0..rows {
         if row > 0 {
-            out.extend_from_slice(b", ");
+            out.bytes.extend_from_slice(b", ");
         }
         for (key, column) in keys.iter().zip(&table.columns) {
-            out.extend_from_slice(key);
+            out.bytes.extend_from_slice(key);
             push_cell(out, column, row)?;
         }
-        out.push(b'}');
+        out.bytes.push(b'}');
     }
-    out.push(b']');
+    out.bytes.push(b']');
     Ok(())
 }
 
-fn push_cell(out: &mut Vec<u8>, column: &Column, row: usize) -> Result<(), Fault> {
+fn push_cell(out: &mut Body, column: &Column, row: usize) -> Result<(), Fault> {
     if !column.is_valid(row) {
-        out.extend_from_slice(b"null");
+        out.missing(&column.data);
         return Ok(());
     }
     // The table was checked: every column has a value in this row.
     match &column.data {
-        ColumnData::F64(values) => push_float(out, values[row]),
-        ColumnData::F32(values) => push_float(out, f64::from(values[row])),
-        ColumnData::S64(values) => push_signed(out, values[row]),
-        ColumnData::S32(values) => push_signed(out, i64::from(values[row])),
+        ColumnData::F64(values) => out.float(values[row]),
+        ColumnData::F32(values) => out.float(f64::from(values[row])),
+        ColumnData::S64(values) => push_signed(&mut out.bytes, values[row]),
+        ColumnData::S32(values) => push_signed(&mut out.bytes, i64::from(values[row])),
         ColumnData::Boolean(values) => push_boolean(out, values[row]),
-        ColumnData::Datetime(values) => push_moment(out, values[row]),
-        ColumnData::Text(values) => push_text(out, text(values, row)),
-        ColumnData::Binary(values) => push_bytes(out, values.get(row).unwrap_or_default()),
+        ColumnData::Datetime(values) => push_moment(&mut out.bytes, values[row]),
+        ColumnData::Text(values) => push_text(&mut out.bytes, text(values, row)),
+        ColumnData::Binary(values) => push_bytes(&mut out.bytes, values.get(row).unwrap_or_default()),
         ColumnData::Json(values) => {
             let text = text(values, row);
             check_json(text).map_err(|error| {
                 broken(format!("column `{}`, row {row} is not JSON: {error}", column.name))
             })?;
-            out.extend_from_slice(text.trim().as_bytes());
+            out.bytes.extend_from_slice(text.trim().as_bytes());
         }
     }
     Ok(())
 }
 
-fn push_boolean(out: &mut Vec<u8>, value: u8) {
-    out.extend_from_slice(if value == 0 { b"false" } else { b"true" });
+fn push_boolean(out: &mut Body, value: u8) {
+    out.bytes.extend_from_slice(if value == 0 { b"false" } else { b"true" });
 }
 
 /// A text that was checked to be UTF-8.
@@ -153,26 +200,26 @@ fn text(values: &Packed, index: usize) -> &str {
     values.get(index).and_then(|text| std::str::from_utf8(text).ok()).unwrap_or_default()
 }
 
-fn push_tensors(out: &mut Vec<u8>, tensors: &[NamedTensor]) -> Result<(), Fault> {
+fn push_tensors(out: &mut Body, tensors: &[NamedTensor]) -> Result<(), Fault> {
     if let [NamedTensor { name, tensor }] = tensors
         && name.is_empty()
     {
         push_tensor(out, tensor);
         return Ok(());
     }
-    out.push(b'{');
+    out.bytes.push(b'{');
     for (position, NamedTensor { name, tensor }) in tensors.iter().enumerate() {
         if name.is_empty() {
             return Err(broken("one of several tensors has no name".to_owned()));
         }
         if position > 0 {
-            out.extend_from_slice(b", ");
+            out.bytes.extend_from_slice(b", ");
         }
-        push_text(out, name);
-        out.extend_from_slice(b": ");
+        push_text(&mut out.bytes, name);
+        out.bytes.extend_from_slice(b": ");
         push_tensor(out, tensor);
     }
-    out.push(b'}');
+    out.bytes.push(b'}');
     Ok(())
 }
 
@@ -189,45 +236,45 @@ fn check_shape(name: &str, shape: &[u32]) -> Result<(), Fault> {
     Ok(())
 }
 
-fn push_tensor(out: &mut Vec<u8>, tensor: &Tensor) {
+fn push_tensor(out: &mut Body, tensor: &Tensor) {
     let mut next = 0;
     push_axis(out, tensor, 0, &mut next);
 }
 
 /// Writes the lists from axis `axis` on; `next` is the element to come. Recursion is bounded by [`MAX_RANK`].
-fn push_axis(out: &mut Vec<u8>, tensor: &Tensor, axis: usize, next: &mut usize) {
+fn push_axis(out: &mut Body, tensor: &Tensor, axis: usize, next: &mut usize) {
     let Some(size) = tensor.shape.get(axis) else {
         push_element(out, &tensor.elements, *next);
         *next += 1;
         return;
     };
-    out.push(b'[');
+    out.bytes.push(b'[');
     for position in 0..*size {
         if position > 0 {
-            out.extend_from_slice(b", ");
+            out.bytes.extend_from_slice(b", ");
         }
         push_axis(out, tensor, axis + 1, next);
     }
-    out.push(b']');
+    out.bytes.push(b']');
 }
 
 /// The tensor was checked: it has as many elements as its shape asks for.
-fn push_element(out: &mut Vec<u8>, elements: &Elements, index: usize) {
+fn push_element(out: &mut Body, elements: &Elements, index: usize) {
     match elements {
         Elements::Boolean(values) => push_boolean(out, values[index]),
-        Elements::Bf16(values) => push_float(out, half::bf16::from_bits(values[index]).to_f64()),
-        Elements::F16(values) => push_float(out, half::f16::from_bits(values[index]).to_f64()),
-        Elements::F32(values) => push_float(out, f64::from(values[index])),
-        Elements::F64(values) => push_float(out, values[index]),
-        Elements::S8(values) => push_signed(out, i64::from(values[index])),
-        Elements::S16(values) => push_signed(out, i64::from(values[index])),
-        Elements::S32(values) => push_signed(out, i64::from(values[index])),
-        Elements::S64(values) => push_signed(out, values[index]),
-        Elements::U8(values) => push_unsigned(out, u64::from(values[index])),
-        Elements::U16(values) => push_unsigned(out, u64::from(values[index])),
-        Elements::U32(values) => push_unsigned(out, u64::from(values[index])),
-        Elements::U64(values) => push_unsigned(out, values[index]),
-        Elements::Text(values) => push_text(out, text(values, index)),
+        Elements::Bf16(values) => out.float(half::bf16::from_bits(values[index]).to_f64()),
+        Elements::F16(values) => out.float(half::f16::from_bits(values[index]).to_f64()),
+        Elements::F32(values) => out.float(f64::from(values[index])),
+        Elements::F64(values) => out.float(values[index]),
+        Elements::S8(values) => push_signed(&mut out.bytes, i64::from(values[index])),
+        Elements::S16(values) => push_signed(&mut out.bytes, i64::from(values[index])),
+        Elements::S32(values) => push_signed(&mut out.bytes, i64::from(values[index])),
+        Elements::S64(values) => push_signed(&mut out.bytes, values[index]),
+        Elements::U8(values) => push_unsigned(&mut out.bytes, u64::from(values[index])),
+        Elements::U16(values) => push_unsigned(&mut out.bytes, u64::from(values[index])),
+        Elements::U32(values) => push_unsigned(&mut out.bytes, u64::from(values[index])),
+        Elements::U64(values) => push_unsigned(&mut out.bytes, values[index]),
+        Elements::Text(values) => push_text(&mut out.bytes, text(values, index)),
     }
 }
 

@@ -9,6 +9,7 @@ use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visi
 
 use super::context::{Context, Form, bad_input};
 use super::frame::{Frame, Plan};
+use super::refuse::MISSING_INPUTS;
 use super::scalar::{Scalar, forward_scalars};
 use super::split::Split;
 use super::table::{Columns, Row, Rows, Shape};
@@ -82,7 +83,9 @@ impl<'de> Visitor<'de> for Records<'_, '_> {
     fn visit_seq<A: SeqAccess<'de>>(self, seq: A) -> Result<Input, A::Error> {
         let FormValue { context, signature } = self.0;
         let mut frame = Frame::new(Plan::new(signature, true), context);
-        let mut rows = Rows { frame: &mut frame, shape: Shape::Record, targets: Vec::new(), rows: 0 };
+        // Against its own message MLflow takes bare values, too.
+        let shape = if context.compat.is_strict() { Shape::Either } else { Shape::Record };
+        let mut rows = Rows { frame: &mut frame, shape, targets: Vec::new(), rows: 0 };
         (&mut rows).visit_seq(seq)?;
         let rows = rows.rows;
         frame.finish(rows, true).map_err(|fault| context.refuse(fault))
@@ -198,7 +201,9 @@ impl<'c, 'x> Element<'_, '_, 'c, 'x> {
         match self.bare {
             Some(tensor) if self.rows.rows == 0 => Ok(Nested { tensor, depth: 1, context }),
             Some(_) => Err(context.refuse(bad_input(format!("record {} is not an object", self.elements)))),
-            None => Err(context.refuse(bad_input("the model takes several tensors: give them by name"))),
+            None => {
+                Err(context.refuse(bad_input(format!("{MISSING_INPUTS}by name: it takes several tensors"))))
+            }
         }
     }
 

@@ -9,6 +9,7 @@ use std::collections::HashMap;
 
 use super::column::ColumnBuilder;
 use super::context::{Context, bad_input};
+use super::enforce::{Dtype, enforce};
 use super::scalar::{Scalar, python_literal};
 use super::tensor::TensorBuilder;
 use crate::fault::Fault;
@@ -135,6 +136,12 @@ impl<'c, 'x> Frame<'c, 'x> {
         found
     }
 
+    /// Whether all columns are cast to the first one's type and then have to fit their own: MLflow makes one array of
+    /// them.
+    fn casts_by_first(&self) -> bool {
+        self.context.compat.is_strict() && !self.context.form.get().is_dataframe()
+    }
+
     /// Whether the slots are called as the request calls them.
     fn named(&self) -> bool {
         !matches!(self.plan, Plan::PositionalColumns(_))
@@ -163,6 +170,7 @@ impl<'c, 'x> Frame<'c, 'x> {
                 Some(Values::Tensor(TensorBuilder::new(owned, None, self.context)))
             }
             Plan::PositionalColumns(specs) => specs.get(self.slots.len()).map(|spec| {
+                let spec = if self.casts_by_first() { &specs[0] } else { spec };
                 let position = self.slots.len().to_string();
                 Values::Column(ColumnBuilder::new(Cow::Owned(position), Some(spec), self.context))
             }),
@@ -265,6 +273,7 @@ impl<'c, 'x> Frame<'c, 'x> {
     /// The input that was read. `stacked` says that tensors were read row by row and not each as a whole.
     pub(super) fn finish(self, rows: usize, stacked: bool) -> Result<Input, Fault> {
         self.check_present()?;
+        let by_first = self.casts_by_first();
         let mut columns = Vec::new();
         let mut tensors = Vec::new();
         if !matches!(self.plan, Plan::NamedTensors(_) | Plan::RowTensor(_) | Plan::InferredTensors) {
@@ -293,6 +302,12 @@ impl<'c, 'x> Frame<'c, 'x> {
                 let reshape = self.context.form.get().is_dataframe();
                 let tensors = tensors.into_iter().map(|tensor| tensor.finish(reshape));
                 Ok(Input::Tensors(tensors.collect::<Result<_, _>>()?))
+            }
+            Plan::PositionalColumns(specs) if by_first => {
+                let dtype = Dtype::of(&specs[0].column_type);
+                let columns = columns.into_iter().zip(specs);
+                let columns = columns.map(|(column, spec)| enforce(column, dtype, &spec.column_type));
+                Ok(Input::Table(Table { columns: columns.collect::<Result<_, _>>()?, rows }))
             }
             _ => Ok(Input::Table(Table { columns, rows })),
         }

@@ -3,6 +3,7 @@
 //! Called by [`super::Mlflow`] for every request. Media types are compared as MLflow compares them: exactly and
 //! with case, except those that a bundle takes raw.
 
+use super::compat::Compat;
 use crate::fault::{Fault, FaultKind};
 
 /// What a body is.
@@ -17,12 +18,18 @@ pub(super) enum Media {
 /// The media types with a reader, as MLflow's message lists them.
 const SERVED: &str = "['text/csv', 'application/json']";
 
+/// How the message begins for a request that does not say what it is.
+pub(super) const NO_CONTENT_TYPE: &str = "The request has no Content-Type.";
+
+const PROTOCOL_CHANGE: &str = "IMPORTANT: The MLflow Model scoring protocol has changed in MLflow version 2.0. If you \
+                               are seeing this error, you are likely using an outdated scoring request format.";
+
 /// The reader for the header, which may be missing.
-pub(super) fn media(header: Option<&str>, raw: &[String]) -> Result<Media, Fault> {
+pub(super) fn media(header: Option<&str>, raw: &[String], compat: Compat) -> Result<Media, Fault> {
     let refuse = |public: String| Err(Fault::new(FaultKind::UnsupportedMedia, public));
     let Some(header) = header else {
         return refuse(format!(
-            "The request has no Content-Type. This predictor only supports the following content types: Types: \
+            "{NO_CONTENT_TYPE} This predictor only supports the following content types: Types: \
              {SERVED}."
         ));
     };
@@ -31,17 +38,20 @@ pub(super) fn media(header: Option<&str>, raw: &[String]) -> Result<Media, Fault
     if raw.iter().any(|accepted| accepts(accepted, essence)) {
         return Ok(Media::Raw);
     }
-    for parameter in parts.filter(|parameter| !parameter.is_empty()) {
-        let (name, value) = parameter.split_once('=').unwrap_or((parameter, ""));
+    // To MLflow a semicolon at the end begins a parameter without a name.
+    let parameters = parts.filter(|parameter| compat.is_strict() || !parameter.is_empty());
+    let parameters = parameters.map(|parameter| parameter.split_once('=').unwrap_or((parameter, "")));
+    let mut unknown = Vec::new();
+    for (name, value) in parameters {
         if name != "charset" {
-            return refuse(format!(
-                "Unrecognized content type parameters: {name}. IMPORTANT: The MLflow Model scoring protocol has \
-                 changed in MLflow version 2.0."
-            ));
-        }
-        if !value.eq_ignore_ascii_case("utf-8") {
+            unknown.push(name);
+        } else if !value.eq_ignore_ascii_case("utf-8") {
             return refuse("The scoring server only supports UTF-8".to_owned());
         }
+    }
+    if !unknown.is_empty() {
+        let unknown = unknown.join(", ");
+        return refuse(format!("Unrecognized content type parameters: {unknown}. {PROTOCOL_CHANGE}"));
     }
     match essence {
         "text/csv" => Ok(Media::Csv),
@@ -88,7 +98,7 @@ mod tests {
             ("application/json; format=pandas-split", Err("Unrecognized content type parameters: format.")),
             ("", Err("Got ''.")),
         ] {
-            match (media(Some(header), &raw), expected) {
+            match (media(Some(header), &raw, Compat::Sane), expected) {
                 (Ok(found), Ok(expected)) => assert_eq!(found, expected, "{header}"),
                 (Err(fault), Err(expected)) => {
                     assert_eq!(fault.kind, FaultKind::UnsupportedMedia);
@@ -97,7 +107,8 @@ mod tests {
                 (found, _) => panic!("{header}: {found:?}"),
             }
         }
-        let missing = media(None, &raw).unwrap_err();
-        assert!(missing.public.starts_with("The request has no Content-Type."), "{}", missing.public);
+        let missing = media(None, &raw, Compat::Sane).unwrap_err();
+        assert!(missing.public.starts_with(NO_CONTENT_TYPE), "{}", missing.public);
+        assert!(media(Some("application/json;"), &raw, Compat::Strict).is_err());
     }
 }

@@ -22,7 +22,7 @@ pub(super) fn enforce(given: Option<&str>, specs: &[ParamSpec]) -> Result<Vec<Pa
     let given = match given.filter(|text| *text != "null") {
         None => Map::new(),
         Some(text) => serde_json::from_str::<Map<String, Json>>(text)
-            .map_err(|_| bad_input("Parameters must be a dictionary."))?,
+            .map_err(|_| bad_input(super::refuse::NO_DICTIONARY))?,
     };
     let mut params = Vec::with_capacity(specs.len());
     let mut invalid = Vec::new();

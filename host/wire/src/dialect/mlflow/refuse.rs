@@ -1,7 +1,9 @@
 //! Faults in MLflow's error JSON.
 //!
-//! Called by [`super::Mlflow`]. Always JSON, where MLflow answers some faults with plain text or nothing.
+//! Called by [`super::Mlflow`]. Always JSON but in [`Compat::Strict`]: MLflow answers some faults with plain text.
 
+use super::compat::Compat;
+use super::media::NO_CONTENT_TYPE;
 use super::python;
 use crate::dialect::Answer;
 use crate::fault::{Fault, FaultKind};
@@ -12,11 +14,22 @@ pub(super) const MISSING_INPUTS: &str = "Model is missing inputs ";
 pub(super) const TOO_FEW_INPUTS: &str = "Model inference is missing inputs. ";
 /// How MLflow begins the message for a tensor of another shape.
 pub(super) const WRONG_SHAPE: &str = "Shape of input ";
+/// How MLflow begins the message for a column whose type does not go into the signature's without loss.
+pub(super) const INCOMPATIBLE: &str = "Incompatible input types for column ";
+/// How MLflow begins the message for a moment with a time zone.
+pub(super) const ZONED: &str =
+    "Please ensure that the input data of datetime column only contains timezone-naive datetime objects. ";
 /// How MLflow begins the message for parameters that do not fit.
 pub(super) const INVALID_PARAMETERS: &str = "Invalid parameters found: ";
 
+/// The message for parameters that are no object.
+pub(super) const NO_DICTIONARY: &str = "Parameters must be a dictionary.";
+
 /// A fault to bytes.
-pub(super) fn refuse(fault: &Fault) -> Answer {
+pub(super) fn refuse(fault: &Fault, compat: Compat) -> Answer {
+    if compat.is_strict() && fault.kind == FaultKind::UnsupportedMedia {
+        return plain(fault);
+    }
     let [code, state, class] = codes(fault);
     let mut body = Vec::with_capacity(fault.public.len() + 128);
     body.extend_from_slice(b"{\"error_code\": ");
@@ -33,16 +46,26 @@ pub(super) fn refuse(fault: &Fault) -> Answer {
     Answer { status: fault.kind.status(), content_type: Some("application/json".to_owned()), body }
 }
 
+/// A media type that is not served, as MLflow answers it; without any it fails itself.
+fn plain(fault: &Fault) -> Answer {
+    let missing = fault.public.starts_with(NO_CONTENT_TYPE);
+    let (status, text) =
+        if missing { (500, "Internal Server Error") } else { (fault.kind.status(), fault.public.as_str()) };
+    Answer { status, content_type: Some("text/plain; charset=utf-8".to_owned()), body: text.into() }
+}
+
 /// MLflow's `error_code`, `sqlstate` and `error_class`; the last two are empty where MLflow has none.
 fn codes(fault: &Fault) -> [&'static str; 3] {
-    let enforced = [MISSING_INPUTS, TOO_FEW_INPUTS, WRONG_SHAPE];
+    let enforced = [MISSING_INPUTS, TOO_FEW_INPUTS, WRONG_SHAPE, INCOMPATIBLE, ZONED];
     match fault.kind {
         // One kind of fault has two codes in MLflow, by where it is found; the message, which this dialect wrote,
         // tells them apart.
         FaultKind::BadInput if enforced.iter().any(|prefix| fault.public.starts_with(prefix)) => {
             ["INVALID_PARAMETER_VALUE", "KAM01", "SCHEMA_ENFORCEMENT_FAILED"]
         }
-        FaultKind::BadInput if fault.public.starts_with(INVALID_PARAMETERS) => {
+        FaultKind::BadInput
+            if [INVALID_PARAMETERS, NO_DICTIONARY].iter().any(|prefix| fault.public.starts_with(prefix)) =>
+        {
             ["INVALID_PARAMETER_VALUE", "KAM00", "INVALID_PARAMETER_VALUE"]
         }
         FaultKind::BadInput | FaultKind::GuestRejected => ["BAD_REQUEST", "KAM00", "INVALID_PARAMETER_VALUE"],
@@ -65,7 +88,7 @@ mod tests {
     #[test]
     fn every_kind_is_json_with_its_status() {
         for kind in FaultKind::ALL {
-            let answer = refuse(&Fault::new(kind, "a \"b\"\né"));
+            let answer = refuse(&Fault::new(kind, "a \"b\"\né"), Compat::Sane);
             assert_eq!(answer.status, kind.status());
             assert_eq!(answer.content_type.as_deref(), Some("application/json"));
             let body: serde_json::Value = serde_json::from_slice(&answer.body).unwrap();
@@ -81,6 +104,19 @@ mod tests {
         let expected = "{\"error_code\": \"INVALID_PARAMETER_VALUE\", \"message\": \"Shape of input (1,) does not \
                         match expected shape (2,).\", \"sqlstate\": \"KAM01\", \"error_class\": \
                         \"SCHEMA_ENFORCEMENT_FAILED\"}";
-        assert_eq!(String::from_utf8(refuse(&fault).body).unwrap(), expected);
+        assert_eq!(String::from_utf8(refuse(&fault, Compat::Strict).body).unwrap(), expected);
+    }
+
+    #[test]
+    fn strict_answers_media_types_with_plain_text() {
+        let fault = |public: &str| Fault::new(FaultKind::UnsupportedMedia, public);
+        let answer = refuse(&fault("The scoring server only supports UTF-8"), Compat::Strict);
+        assert_eq!(answer.content_type.as_deref(), Some("text/plain; charset=utf-8"));
+        assert_eq!(
+            (answer.status, answer.body.as_slice()),
+            (415, &b"The scoring server only supports UTF-8"[..])
+        );
+        let missing = refuse(&fault(NO_CONTENT_TYPE), Compat::Strict);
+        assert_eq!((missing.status, missing.body.as_slice()), (500, &b"Internal Server Error"[..]));
     }
 }

@@ -174,7 +174,7 @@ impl<'c, 'x> Rows<'_, 'c, 'x> {
         }
         match self.frame.plan {
             // MLflow names a single column by itself when the values are plain.
-            Plan::NamedColumns([spec]) if width == 1 => {
+            Plan::NamedColumns([spec]) if width == 1 && !self.frame.context.form.get().is_dataframe() => {
                 let name = spec.name.as_deref().unwrap_or_default();
                 self.targets = vec![self.frame.find(name, 0)];
             }
@@ -182,6 +182,9 @@ impl<'c, 'x> Rows<'_, 'c, 'x> {
                 self.targets = (0..width).map(|at| self.frame.find(&at.to_string(), at)).collect();
             }
             Plan::PositionalColumns(_) => return Err(self.frame.too_few(width)),
+            Plan::InferredColumns => {
+                self.targets = (0..width).map(|at| self.frame.find(&at.to_string(), at)).collect();
+            }
             _ => return Err(self.unnamed(width)),
         }
         Ok(())
@@ -226,7 +229,7 @@ impl Row<'_, '_, '_, '_> {
         let context = self.0.frame.context;
         let cell = self.0.single().map_err(|fault| context.refuse(fault))?;
         match cell.values {
-            Values::Column(column) if column.takes_json() => {
+            Values::Column(column) if column.spec.is_some() && column.takes_json() => {
                 Err(context.refuse(column.fault(&format!("expected a row, found {}", scalar.kind()))))
             }
             Values::Column(_) => cell.scalar(scalar),

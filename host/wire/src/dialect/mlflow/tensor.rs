@@ -8,6 +8,7 @@ use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, SeqAccess, Visitor};
 
+use super::compat::{self, Compat};
 use super::context::{Context, bad_input};
 use super::infer;
 use super::scalar::{Problem, Scalar, forward_scalars};
@@ -27,6 +28,9 @@ pub(super) struct TensorBuilder<'c> {
     axes: Vec<Option<u32>>,
     /// Whether an element was seen, so that no deeper list may come.
     ranked: bool,
+    compat: Compat,
+    /// Whether integers out of range wrap around.
+    wraps: bool,
     lenient: bool,
     scratch: String,
 }
@@ -50,6 +54,8 @@ impl<'c> TensorBuilder<'c> {
             elements: empty(spec.map_or(ElementType::F64, |spec| spec.element_type)),
             axes: Vec::new(),
             ranked: false,
+            compat: context.compat,
+            wraps: context.compat.is_strict() && context.form.get().is_dataframe(),
             lenient: context.lenient,
             scratch: String::new(),
         }
@@ -100,20 +106,34 @@ impl<'c> TensorBuilder<'c> {
         if self.inferred {
             return infer::push_element(&mut self.elements, scalar, self.lenient);
         }
+        let (strict, wraps) = (self.compat.is_strict(), self.wraps);
+        /// An integer, or in the forms in which MLflow has pandas cast it what is left of it.
+        macro_rules! integer {
+            ($name:literal, $wide:literal, $type:ty) => {
+                match scalar.integer($name) {
+                    Ok(value) => value,
+                    Err(problem) if wraps => compat::wrapped(scalar, $wide).ok_or(problem)? as $type,
+                    Err(problem) => return Err(problem),
+                }
+            };
+        }
         match &mut self.elements {
-            Elements::Boolean(values) => values.push(scalar.boolean()?.ok_or("null is not a boolean")?),
+            Elements::Boolean(values) => values.push(match scalar {
+                Scalar::Text(text) if strict => compat::truth(text),
+                other => other.boolean()?.ok_or("null is not a boolean")?,
+            }),
             Elements::Bf16(values) => values.push(half::bf16::from_f64(scalar.float()?).to_bits()),
             Elements::F16(values) => values.push(half::f16::from_f64(scalar.float()?).to_bits()),
             Elements::F32(values) => values.push(scalar.float()? as f32),
             Elements::F64(values) => values.push(scalar.float()?),
-            Elements::S8(values) => values.push(scalar.integer("int8")?),
-            Elements::S16(values) => values.push(scalar.integer("int16")?),
-            Elements::S32(values) => values.push(scalar.integer("int32")?),
-            Elements::S64(values) => values.push(scalar.integer("int64")?),
-            Elements::U8(values) => values.push(scalar.integer("uint8")?),
-            Elements::U16(values) => values.push(scalar.integer("uint16")?),
-            Elements::U32(values) => values.push(scalar.integer("uint32")?),
-            Elements::U64(values) => values.push(scalar.integer("uint64")?),
+            Elements::S8(values) => values.push(integer!("int8", false, i8)),
+            Elements::S16(values) => values.push(integer!("int16", false, i16)),
+            Elements::S32(values) => values.push(integer!("int32", false, i32)),
+            Elements::S64(values) => values.push(integer!("int64", true, i64)),
+            Elements::U8(values) => values.push(integer!("uint8", false, u8)),
+            Elements::U16(values) => values.push(integer!("uint16", false, u16)),
+            Elements::U32(values) => values.push(integer!("uint32", false, u32)),
+            Elements::U64(values) => values.push(integer!("uint64", true, u64)),
             Elements::Text(values) => {
                 let text = match scalar {
                     Scalar::Text(text) => text,

@@ -100,9 +100,8 @@ pub(super) fn typed<'t>(
 /// A cell of an integer column: `2` or `2.0`.
 fn whole(cell: &str, integer: Option<i64>, column_type: &ColumnType) -> Result<Scalar<'static>, Problem> {
     // From 2^63 on a float is no i64; below, one without a fraction is exactly one.
-    let exact = |value: &f64| {
-        value.fract() == 0.0 && (-9.223_372_036_854_775_8e18..9.223_372_036_854_775_8e18).contains(value)
-    };
+    let end = -(i64::MIN as f64);
+    let exact = |value: &f64| value.fract() == 0.0 && (-end..end).contains(value);
     let found = match (integer, float(cell)) {
         (Some(value), _) => value,
         (None, Some(value)) if exact(&value) => value as i64,
