@@ -11,6 +11,7 @@ mod code_cache;
 mod command_line;
 mod dependencies;
 mod hostile;
+mod media;
 mod minilm;
 mod mlflow_replay;
 mod native;

@@ -53,11 +53,32 @@ fn decode_as(mlflow: Mlflow, content_type: &str, body: &[u8], interface: &Interf
     })
 }
 
+const PARQUET: &str = "application/vnd.apache.parquet";
+
+/// Files that pandas wrote, one of each kind.
+fn parquet_files() -> impl Strategy<Value = Vec<u8>> {
+    prop::sample::select(vec![
+        include_bytes!("parquet/types.parquet").to_vec(),
+        include_bytes!("parquet/types_none.parquet").to_vec(),
+        include_bytes!("parquet/types_gzip.parquet").to_vec(),
+        include_bytes!("parquet/types_lz4.parquet").to_vec(),
+        include_bytes!("parquet/types_plain.parquet").to_vec(),
+        include_bytes!("parquet/types_v2.parquet").to_vec(),
+        include_bytes!("parquet/more.parquet").to_vec(),
+        include_bytes!("parquet/nested.parquet").to_vec(),
+        include_bytes!("parquet/map.parquet").to_vec(),
+        include_bytes!("parquet/index.parquet").to_vec(),
+        include_bytes!("parquet/numbered.parquet").to_vec(),
+        include_bytes!("parquet/empty.parquet").to_vec(),
+    ])
+}
+
 /// Decodes for every interface: whatever comes, the outcome is a consistent call or a fault that says something.
 fn decode_everywhere(body: &[u8]) -> Result<(), TestCaseError> {
     for compat in Compat::ALL {
         decode_everywhere_as(Mlflow { compat }, "application/json", body)?;
     }
+    decode_everywhere_as(Mlflow::default(), PARQUET, body)?;
     decode_everywhere_as(Mlflow::default(), "text/csv", body)
 }
 
@@ -207,6 +228,28 @@ proptest! {
         decode_everywhere(&bytes)?;
     }
 
+    /// Bytes of the file are changed anywhere, among them those of its metadata, whose length comes at the end.
+    #[test]
+    fn a_damaged_parquet_file_is_decoded_consistently_or_refused(
+        body in parquet_files(),
+        changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>(), any::<bool>()), 1..6),
+        cut in prop::option::weighted(0.1, any::<prop::sample::Index>()),
+    ) {
+        let mut body = body;
+        let length = body.len();
+        let metadata = length - 8 - u32::from_le_bytes(*body[length - 8..].first_chunk().unwrap()) as usize;
+        for (at, byte, anywhere) in changes {
+            // The schema in what pandas adds for Arrow is most of the metadata, and nobody reads it.
+            let at = if anywhere { at.index(length - 8) } else { metadata + at.index((length - 8 - metadata).min(900)) };
+            body[at] = byte;
+        }
+        decode_everywhere_as(Mlflow::default(), PARQUET, &body)?;
+        if let Some(cut) = cut {
+            body.drain(cut.index(length - 8)..length - 8);
+            decode_everywhere_as(Mlflow::default(), PARQUET, &body)?;
+        }
+    }
+
     #[test]
     fn whatever_looks_like_csv_is_decoded_consistently_or_refused(
         body in "([abc01,\"\r\n .-]|NA|true|1e5|2021-01-01|\u{feff}|\u{e9}){0,40}",
@@ -296,4 +339,19 @@ fn rows_of_different_kinds_are_refused() {
     ] {
         decode_everywhere(body.as_bytes()).unwrap();
     }
+}
+
+#[test]
+fn a_text_stays_one_beside_bare_literals() {
+    let inputs = r#"[{"name":"a","type":"string"},{"name":"b","type":"double"},{"name":"c","type":"any"}]"#;
+    let signature = Signature::from_mlmodel(Some(inputs), None, None).unwrap();
+    let interface = Interface { signature, raw_media_types: Vec::new() };
+    let body = br#"{"dataframe_split": {"columns": ["a", "b", "c"], "data": [["Infinity", -Infinity, [Infinity, NaN]]]}}"#;
+    let Input::Table(table) = decode(body, &interface).unwrap().input else { panic!("a table") };
+    assert_eq!(table.columns[0].data, ColumnData::Text(["Infinity"].iter().collect()));
+    assert_eq!(table.columns[1].data, ColumnData::F64(vec![f64::NEG_INFINITY]));
+    assert_eq!(table.columns[2].data, ColumnData::Json(["[null, null]"].iter().collect()));
+    let chat = br#"{"input": "Infinity", "x": [-Infinity]}"#;
+    let Input::Blob(blob) = decode(chat, &Interface::default()).unwrap().input else { panic!("a body") };
+    assert_eq!(String::from_utf8(blob.data).unwrap(), r#"{"input": "Infinity", "x": [null]}"#);
 }

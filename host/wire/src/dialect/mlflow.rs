@@ -1,6 +1,6 @@
 //! MLflow's `/invocations`: what `mlflow models serve` 3.x takes and gives.
 //!
-//! Called by `host/src/serve`. `decode` reads JSON bodies by way of `forms` and `split`, `csv` those of CSV; their rows
+//! Called by `host/src/serve`. `decode` reads JSON bodies by way of `forms` and `split`, `csv` and `parquet` the others; their rows
 //! fill a `frame` of `column`s and `tensor`s; `encode` and `refuse` write. Where MLflow destroys data or answers
 //! what is no JSON, this does not: `tests/mlflow_vectors/differences.rs` lists every difference with its reason.
 
@@ -20,6 +20,7 @@ mod lenient;
 mod media;
 mod nested;
 mod params;
+mod parquet;
 mod python;
 mod refuse;
 mod scalar;
@@ -47,6 +48,7 @@ impl Dialect for Mlflow {
         let input = match media::media(request.content_type, &interface.raw_media_types, self.compat)? {
             Media::Json => return decode::decode(request.body, &interface.signature, self.compat),
             Media::Csv => csv::decode(request.body, &interface.signature)?,
+            Media::Parquet => parquet::decode(request.body, &interface.signature)?,
             Media::Raw => {
                 let content_type = request.content_type.unwrap_or_default().to_owned();
                 Input::Blob(Blob { content_type, data: request.body.to_vec() })

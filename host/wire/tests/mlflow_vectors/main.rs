@@ -1,6 +1,7 @@
 //! Requests to real MLflow servers and what their models got, replayed against the dialect.
 //!
-//! `tests/vectors/mlflow` holds what `mlflow models serve` 3.18 answered when its model described its own input. For
+//! `tests/vectors/mlflow` holds what `mlflow models serve` 3.18 answered when its model described its own input, and in
+//! `experiments.json` what MLflow 3.17 did in its own process, which the script beside it asked. For
 //! each request mlhost must decode the same values of the same types, or refuse with the same status and error code;
 //! where it does otherwise, `differences.rs` says so and why. Routes without a body are replayed over HTTP in
 //! `tests/it`, the answers' spelling is compared in `answers.rs`.
@@ -26,11 +27,12 @@ use crate::differences::DIFFERENCES;
 use crate::python::Python;
 
 /// The captures that post a body, by file.
-const CAPTURES: [&str; 12] = [
+const CAPTURES: [&str; 13] = [
     "cols_optional",
     "cols_required",
     "complex",
     "double4",
+    "experiments",
     "long2_unnamed",
     "nosig",
     "onestr",
@@ -42,7 +44,7 @@ const CAPTURES: [&str; 12] = [
 ];
 
 /// How many requests with a body the captures hold, so that none is lost unseen.
-const REQUESTS: usize = 315;
+const REQUESTS: usize = 315 + 718;
 
 fn vectors(name: &str) -> Json {
     let path =
@@ -55,9 +57,8 @@ fn vectors(name: &str) -> Json {
     serde_json::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
-fn interface(name: &str) -> Interface {
-    let signatures = vectors("signatures");
-    let signature = &signatures[name];
+/// The model's, by file, or the experiment's own.
+fn interface(signature: &Json) -> Interface {
     let member = |key: &str| signature[key].as_str();
     let signature = Signature::from_mlmodel(member("inputs"), None, member("params")).expect("a signature");
     Interface { signature, raw_media_types: Vec::new() }
@@ -138,9 +139,10 @@ fn replay(compat: Compat) -> Totals {
             assert!(listed.insert(*case, difference.reason).is_none(), "{case:?} is listed twice");
         }
     }
+    let signatures = vectors("signatures");
     let mut totals = Totals::default();
     for capture in CAPTURES {
-        let interface = interface(capture);
+        let of_file = interface(&signatures[capture]);
         for vector in vectors(capture).as_array().expect("a list") {
             if vector.get("content_type").is_none() {
                 continue;
@@ -148,7 +150,8 @@ fn replay(compat: Compat) -> Totals {
             let name = vector["name"].as_str().expect("a name");
             let known = listed.keys().find(|(file, case)| *file == capture && *case == name).copied();
             let reason = known.and_then(|known| listed.remove(&known));
-            match (difference(vector, &interface, compat), reason) {
+            let own = vector.get("signature").map(interface);
+            match (difference(vector, own.as_ref().unwrap_or(&of_file), compat), reason) {
                 (None, None) => totals.equal += 1,
                 (Some(_), Some(_)) => totals.deliberate += 1,
                 (Some(difference), None) => {

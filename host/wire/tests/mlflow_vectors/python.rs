@@ -108,6 +108,15 @@ impl Parser<'_> {
             self.expect(")");
             return Python::moment(&text);
         }
+        if self.eat("datetime.datetime(") {
+            let parts = self.items(")").into_iter().map(|part| match part {
+                Python::Integer(part) => part,
+                other => panic!("{other:?} is no part of a moment"),
+            });
+            let parts: Vec<i128> = parts.collect();
+            let [year, month, day, hour, minute] = parts[..] else { panic!("{parts:?} is no whole minute") };
+            return Python::Text(format!("{year}-{month:0>2}-{day:0>2}T{hour:0>2}:{minute:0>2}:00"));
+        }
         if self.eat("datetime.date(") {
             let parts: Vec<String> = self.items(")").into_iter().map(|part| format!("{part:?}")).collect();
             let parts: Vec<&str> =

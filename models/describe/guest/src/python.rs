@@ -36,15 +36,26 @@ pub(crate) fn float(value: f64) -> String {
     if value.is_infinite() {
         return if value > 0.0 { "inf" } else { "-inf" }.to_owned();
     }
-    let scientific = format!("{value:e}");
+    let scientific = scientific(value);
     let (digits, exponent) = scientific.split_once('e').unwrap_or((&scientific, "0"));
     let exponent: i32 = exponent.parse().unwrap_or(0);
     if (-4..16).contains(&exponent) {
-        let plain = value.to_string();
+        let count = digits.bytes().filter(u8::is_ascii_digit).count() as i32;
+        let places = (count - 1 - exponent).max(0);
+        let plain = format!("{value:.*}", places as usize);
         return if plain.contains('.') { plain } else { plain + ".0" };
     }
     let sign = if exponent < 0 { '-' } else { '+' };
     format!("{digits}e{sign}{:02}", exponent.abs())
+}
+
+/// The shortest digits that read back as the same number, and of several such the closest: Rust's shortest ones are not
+/// always that.
+fn scientific(value: f64) -> String {
+    let shortest = format!("{value:e}");
+    let digits = shortest.bytes().take_while(|byte| *byte != b'e').filter(u8::is_ascii_digit).count();
+    let closest = format!("{value:.*e}", digits.saturating_sub(1));
+    if closest.parse() == Ok(value) { closest } else { shortest }
 }
 
 /// `'text'`, or `"it's"` where that saves an escape.
@@ -219,6 +230,11 @@ mod tests {
             (f64::INFINITY, "inf"),
             (f64::NEG_INFINITY, "-inf"),
             (5.1f32.into(), "5.099999904632568"),
+            (-1_238_314_832_091_034.2, "-1238314832091034.2"),
+            (1.5e-323, "1.5e-323"),
+            (9_007_199_254_740_993.0, "9007199254740992.0"),
+            (123.0, "123.0"),
+            (0.000_123_4, "0.0001234"),
             (123_456_789_012_345_680.0, "1.2345678901234568e+17"),
         ];
         for (value, text) in floats {

@@ -11,6 +11,7 @@ use serde_json::value::RawValue;
 
 use super::context::{Context, Form, bad_input};
 use super::frame::{Frame, Plan};
+use super::lenient::without_infinities;
 use super::params;
 use super::python;
 use super::table::{Columns, Row, Rows, Shape};
@@ -48,7 +49,10 @@ pub(super) fn decode(context: &Context<'_>, signature: &Signature) -> Result<Cal
     let params = params::enforce(Some(&object(&params)), &signature.params)?;
     let data = object(&data);
     let input = match &signature.inputs {
-        None => Input::Blob(Blob { content_type: "application/json".to_owned(), data: data.into_bytes() }),
+        None => Input::Blob(Blob {
+            content_type: "application/json".to_owned(),
+            data: without_infinities(&data).into_owned().into_bytes(),
+        }),
         Some(Schema::Tensors(_)) => {
             return Err(bad_input(
                 "Invalid input. The model takes tensors, and `messages`, `prompt` and `input` are forms of chat, \

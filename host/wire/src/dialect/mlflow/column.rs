@@ -11,6 +11,8 @@ use base64::engine::general_purpose::STANDARD;
 use super::compat::{self, Compat};
 use super::context::{Context, bad_input};
 use super::datetime::{Zones, moment};
+use super::infer;
+use super::lenient::without_infinities;
 use super::nested;
 use super::refuse::ZONED;
 use super::scalar::{Problem, Scalar};
@@ -74,8 +76,10 @@ impl<'c> ColumnBuilder<'c> {
     /// Appends a cell that is no list and no object.
     #[inline]
     pub(super) fn push(&mut self, scalar: Scalar<'_>) -> Result<(), Fault> {
+        // A column without a type is one of floats for as long as nothing but numbers comes.
+        let floats = self.spec.is_some() || matches!(scalar, Scalar::Float(_) | Scalar::Integer(_));
         let outcome = match &mut self.data {
-            ColumnData::F64(values) if !self.untyped => scalar.float().map(|value| {
+            ColumnData::F64(values) if floats && !self.untyped => scalar.float().map(|value| {
                 values.push(value);
                 true
             }),
@@ -99,14 +103,14 @@ impl<'c> ColumnBuilder<'c> {
     /// Appends a cell given as JSON text, which is valid.
     pub(super) fn push_json(&mut self, text: &str) -> Result<(), Fault> {
         let Some(spec) = self.spec else { return self.infer_json(text) };
+        let text = &*if self.lenient { without_infinities(text) } else { Cow::Borrowed(text) };
         let ColumnData::Json(values) = &mut self.data else {
             return Err(Fault::new(FaultKind::Internal, "a typed column was given JSON text"));
         };
-        let missing = text == "null" && (!spec.required || spec.column_type == ColumnType::Any);
-        let outcome = if missing { Ok(()) } else { nested::check(text, &spec.column_type) };
-        if let Err(problem) = outcome {
+        if let Err(problem) = nested::check(text, &spec.column_type, spec.required) {
             return Err(self.fault(&problem));
         }
+        let missing = text == "null";
         if !values.push(if missing { b"" } else { text.as_bytes() }) {
             return Err(self.fault(FULL));
         }
@@ -174,6 +178,7 @@ impl<'c> ColumnBuilder<'c> {
             return self.infer(scalar);
         }
         let zones = if self.dataframe { Zones::Refused } else { Zones::Converted };
+        let scalar = infer::lenient_scalar(scalar, self.lenient);
         let strict = self.compat.is_strict();
         // pandas lets integers wrap around, numpy's constructor does not.
         let wraps = strict && self.dataframe;

@@ -52,6 +52,14 @@ pub(super) fn wrapped(scalar: Scalar<'_>, wide: bool) -> Option<i64> {
     }
 }
 
+/// The same for 64 bits without a sign, of which a float beyond them has none left.
+pub(super) fn wrapped_unsigned(scalar: Scalar<'_>) -> Result<u64, Problem> {
+    scalar.integer("uint64").or_else(|problem| match scalar {
+        Scalar::Float(value) if value.is_finite() && value > 0.0 => Ok(0),
+        other => wrapped(other, true).map(|value| value as u64).ok_or(problem),
+    })
+}
+
 /// The truth of a text in Python and numpy: whether there is any.
 pub(super) fn truth(text: &str) -> u8 {
     u8::from(!text.is_empty())
@@ -116,6 +124,9 @@ mod tests {
         }
         assert_eq!(wrapped(Scalar::Float(f64::NAN), true), None);
         assert_eq!(wrapped(Scalar::Null, true), None);
+        assert_eq!(wrapped_unsigned(Scalar::Integer(-1)), Ok(u64::MAX));
+        assert_eq!(wrapped_unsigned(Scalar::Float(1e39)), Ok(0));
+        assert!(wrapped_unsigned(Scalar::Null).is_err());
     }
 
     #[test]

@@ -99,6 +99,22 @@ fn check_signature(signature: &Signature) -> Result<(), Fault> {
     }
 }
 
+/// Refuses datetimes where there are any: pandas wants to be told of them in another way than MLflow does.
+fn check_datetimes(frame: &Frame<'_, '_>, targets: &[Option<usize>]) -> Result<(), Fault> {
+    for slot in targets.iter().flatten() {
+        if let Values::Column(column) = &frame.slots[*slot].values
+            && column.spec.is_some_and(|spec| spec.column_type == ColumnType::Datetime)
+        {
+            return Err(unreadable(&format!(
+                "the dtype datetime64[ns] is not supported for parsing, pass this column using parse_dates instead. \
+                 Column `{}` holds datetimes: send JSON",
+                column.name
+            )));
+        }
+    }
+    Ok(())
+}
+
 // === impl Records ===
 
 impl<'b> Records<'b> {
@@ -161,17 +177,6 @@ impl<'c, 'x> Cells<'c, 'x> {
         let mut frame = Frame::new(Plan::new(signature, true), context);
         let targets: Vec<_> =
             names.iter().enumerate().map(|(position, name)| frame.find(name, position)).collect();
-        for (position, slot) in targets.iter().enumerate() {
-            if let Some(Values::Column(column)) = slot.map(|slot| &frame.slots[slot].values)
-                && column.spec.is_some_and(|spec| spec.column_type == ColumnType::Datetime)
-            {
-                return Err(unreadable(&format!(
-                    "the dtype datetime64[ns] is not supported for parsing, pass this column using parse_dates \
-                     instead. Column `{}` holds datetimes: send JSON",
-                    names[position]
-                )));
-            }
-        }
         frame.check_present()?;
         let kinds = vec![Kinds::default(); frame.slots.len()];
         Ok(Self::Typed { frame, targets, kinds })
@@ -184,6 +189,9 @@ impl<'c, 'x> Cells<'c, 'x> {
         };
         match self {
             Self::Typed { frame, targets, kinds } => {
+                if row == 0 {
+                    check_datetimes(frame, targets)?;
+                }
                 for (position, target) in targets.iter().enumerate() {
                     let Some(slot) = *target else { continue };
                     let cell = records.record.get(index + position).unwrap_or_default();

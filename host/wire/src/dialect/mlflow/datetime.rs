@@ -14,6 +14,9 @@ pub(super) enum Zones {
     Converted,
 }
 
+/// Texts that pandas and numpy have for no moment at all.
+const MISSING: [&str; 5] = ["", "NaT", "nat", "NaN", "nan"];
+
 /// Nanoseconds since the epoch; null is `None`, integers are nanoseconds already.
 pub(super) fn moment(scalar: Scalar<'_>, zones: Zones) -> Result<Option<i64>, Problem> {
     match scalar {
@@ -21,13 +24,27 @@ pub(super) fn moment(scalar: Scalar<'_>, zones: Zones) -> Result<Option<i64>, Pr
         Scalar::Integer(value) => Ok(Some(value)),
         // pandas takes a float for nanoseconds, numpy refuses it.
         Scalar::Float(_) if zones == Zones::Refused => scalar.integer("datetime64[ns]").map(Some),
+        Scalar::Text(text) if MISSING.contains(&text) => Ok(None),
         Scalar::Text(text) => parse(text, zones).map(Some),
         other => Err(format!("{} cannot be converted to datetime64[ns]", other.kind())),
     }
 }
 
 fn parse(text: &str, zones: Zones) -> Result<i64, Problem> {
-    let pieces = jiff::fmt::temporal::Pieces::parse(text)
+    // A year, or a year and a month, are their first day.
+    let completed;
+    let whole = match text.as_bytes() {
+        [_, _, _, _] => {
+            completed = format!("{text}-01-01");
+            &completed
+        }
+        [_, _, _, _, b'-', _, _] => {
+            completed = format!("{text}-01");
+            &completed
+        }
+        _ => text,
+    };
+    let pieces = jiff::fmt::temporal::Pieces::parse(whole)
         .map_err(|_| format!("{} is not a datetime of ISO 8601", python_literal(text)))?;
     let offset = match (pieces.to_numeric_offset(), zones) {
         (Some(_), Zones::Refused) => {
@@ -59,7 +76,12 @@ mod tests {
             ("2021-01-01T00:00:00.123456789", Some(day + 123_456_789)),
             ("1969-12-31T23:59:59", Some(-1_000_000_000)),
             ("1500-01-01", None),
+            ("2021-01", Some(day)),
+            ("2021", Some(day)),
+            ("NaT", None),
             ("x", None),
+            ("1", None),
+            ("01/02/2021", None),
             ("", None),
         ] {
             for zones in [Zones::Refused, Zones::Converted] {

@@ -6,14 +6,14 @@
 
 use super::context::bad_input;
 use super::nested;
+use super::python::{push_bytes, push_float, push_moment, push_signed, push_text};
 use super::refuse::INCOMPATIBLE;
 use crate::fault::Fault;
-use crate::signature::ColumnType;
+use crate::signature::{ColumnSpec, ColumnType};
 use crate::values::{Column, ColumnData, Packed};
 
 /// The type that pandas has a column in, which may be narrower than [`ColumnData`]'s.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[allow(dead_code, reason = "Parquet has them all")]
 pub(super) enum Dtype {
     Boolean,
     /// Of as many bytes.
@@ -24,6 +24,8 @@ pub(super) enum Dtype {
     Datetime,
     /// Texts of a closed list, which MLflow refuses everywhere, durations and times of day.
     Unnamed(&'static str),
+    /// Nothing but missing values.
+    Nothing,
     /// Any Python object: lists, dictionaries, bytes, dates, and truth values of which some are missing.
     Object,
 }
@@ -45,7 +47,12 @@ impl Dtype {
         }
     }
 
-    fn name(self) -> String {
+    pub(super) fn is_number(self) -> bool {
+        matches!(self, Self::Signed(_) | Self::Unsigned(_) | Self::Float(_))
+    }
+
+    /// What numpy or pandas calls it.
+    pub(super) fn name(self) -> String {
         match self {
             Self::Boolean => "bool".to_owned(),
             Self::Signed(bytes) => format!("int{}", u32::from(bytes) * 8),
@@ -54,7 +61,7 @@ impl Dtype {
             Self::Text => "str".to_owned(),
             Self::Datetime => "datetime64[ns]".to_owned(),
             Self::Unnamed(name) => name.to_owned(),
-            Self::Object => "object".to_owned(),
+            Self::Nothing | Self::Object => "object".to_owned(),
         }
     }
 
@@ -70,11 +77,14 @@ impl Dtype {
 }
 
 /// The column in the type that the signature wants.
-pub(super) fn enforce(column: Column, dtype: Dtype, wanted: &ColumnType) -> Result<Column, Fault> {
+pub(super) fn enforce(column: Column, dtype: Dtype, spec: &ColumnSpec) -> Result<Column, Fault> {
     let Column { name, data, validity } = column;
+    let wanted = &spec.column_type;
     let target = Dtype::of(wanted);
     let outcome = match (wanted, data) {
-        (nested, data) if nested.is_nested() => json(data, validity.as_deref(), nested),
+        (wanted, data) if wanted.is_nested() => json(data, validity.as_deref(), spec),
+        (wanted, data) if dtype == Dtype::Nothing => nothing(data, wanted),
+        (ColumnType::Double, data @ ColumnData::F64(_)) if dtype == Dtype::Object => Ok(data),
         // Python objects are let through as they are: here they must be what the column holds.
         (ColumnType::Boolean, data @ ColumnData::Boolean(_))
         | (ColumnType::String, data @ ColumnData::Text(_))
@@ -136,48 +146,42 @@ fn number(data: ColumnData, wanted: &ColumnType) -> Result<ColumnData, String> {
     })
 }
 
+/// As many missing values of the type.
+fn nothing(data: ColumnData, wanted: &ColumnType) -> Result<ColumnData, String> {
+    let rows = data.len();
+    Ok(match wanted {
+        ColumnType::Double => data,
+        ColumnType::Boolean => ColumnData::Boolean(vec![0; rows]),
+        ColumnType::Datetime => ColumnData::Datetime(vec![0; rows]),
+        ColumnType::String => ColumnData::Text(Packed { offsets: vec![0; rows + 1], data: Vec::new() }),
+        ColumnType::Binary => ColumnData::Binary(Packed { offsets: vec![0; rows + 1], data: Vec::new() }),
+        _ => return Err(String::new()),
+    })
+}
+
 /// JSON texts of a nested type.
-fn json(data: ColumnData, validity: Option<&[u8]>, wanted: &ColumnType) -> Result<ColumnData, String> {
+fn json(data: ColumnData, validity: Option<&[u8]>, spec: &ColumnSpec) -> Result<ColumnData, String> {
+    let wanted = &spec.column_type;
     let texts = match data {
         ColumnData::Json(texts) => texts,
         other => scalars(&other, validity)?,
     };
     for (row, text) in texts.iter().enumerate() {
-        let text = std::str::from_utf8(text).unwrap_or_default();
-        if validity.is_none_or(|validity| validity.get(row).is_some_and(|valid| *valid != 0)) {
-            nested::check(text, wanted).map_err(|problem| format!("Row {row}: {problem}"))?;
-        } else if *wanted != ColumnType::Any {
-            nested::check("null", wanted).map_err(|problem| format!("Row {row}: {problem}"))?;
-        }
+        let valid = validity.is_none_or(|validity| validity.get(row).is_some_and(|valid| *valid != 0));
+        let text = if valid { std::str::from_utf8(text).unwrap_or_default() } else { "null" };
+        nested::check(text, wanted, spec.required).map_err(|problem| format!("Row {row}: {problem}"))?;
     }
     Ok(ColumnData::Json(texts))
 }
 
 /// Single values as JSON texts; moments and bytes as answers spell them.
 fn scalars(data: &ColumnData, validity: Option<&[u8]>) -> Result<Packed, String> {
-    use super::python::{push_bytes, push_float, push_moment, push_signed, push_text};
     let mut texts = Packed::with_capacity(data.len(), data.len() * 8);
     let mut text = Vec::new();
     for row in 0..data.len() {
         text.clear();
         if validity.is_none_or(|validity| validity.get(row).is_some_and(|valid| *valid != 0)) {
-            match data {
-                ColumnData::F64(values) => push_float(&mut text, values[row]),
-                ColumnData::F32(values) => push_float(&mut text, values[row].into()),
-                ColumnData::S64(values) => push_signed(&mut text, values[row]),
-                ColumnData::S32(values) => push_signed(&mut text, values[row].into()),
-                ColumnData::Boolean(values) => {
-                    text.extend_from_slice(if values[row] == 0 { b"false" } else { b"true" });
-                }
-                ColumnData::Datetime(values) => push_moment(&mut text, values[row]),
-                ColumnData::Binary(values) => push_bytes(&mut text, values.get(row).unwrap_or_default()),
-                ColumnData::Text(values) | ColumnData::Json(values) => {
-                    push_text(
-                        &mut text,
-                        std::str::from_utf8(values.get(row).unwrap_or_default()).unwrap_or_default(),
-                    );
-                }
-            }
+            push_scalar(&mut text, data, row);
         }
         if !texts.push(&text) {
             return Err(super::column::FULL.to_owned());
@@ -186,9 +190,31 @@ fn scalars(data: &ColumnData, validity: Option<&[u8]>) -> Result<Packed, String>
     Ok(texts)
 }
 
+/// Appends a single value as JSON; moments and bytes as answers spell them.
+pub(super) fn push_scalar(out: &mut Vec<u8>, data: &ColumnData, row: usize) {
+    let text = |values: &Packed| String::from_utf8_lossy(values.get(row).unwrap_or_default()).into_owned();
+    match data {
+        ColumnData::F64(values) => push_float(out, values[row]),
+        ColumnData::F32(values) => push_float(out, values[row].into()),
+        ColumnData::S64(values) => push_signed(out, values[row]),
+        ColumnData::S32(values) => push_signed(out, values[row].into()),
+        ColumnData::Boolean(values) => {
+            out.extend_from_slice(if values[row] == 0 { b"false" } else { b"true" });
+        }
+        ColumnData::Datetime(values) => push_moment(out, values[row]),
+        ColumnData::Binary(values) => push_bytes(out, values.get(row).unwrap_or_default()),
+        ColumnData::Text(values) => push_text(out, &text(values)),
+        ColumnData::Json(values) => out.extend_from_slice(values.get(row).unwrap_or_default()),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn spec(column_type: &ColumnType) -> ColumnSpec {
+        ColumnSpec { name: None, column_type: column_type.clone(), required: true }
+    }
 
     /// What `_enforce_schema` of MLflow 3.17 did with one column of pandas 3.1.
     #[test]
@@ -226,14 +252,14 @@ mod tests {
             let column = Column { name: "a".into(), data, validity: None };
             let found: Vec<_> = types
                 .iter()
-                .filter(|(_, wanted)| enforce(column.clone(), dtype, wanted).is_ok())
+                .filter(|(_, wanted)| enforce(column.clone(), dtype, &spec(wanted)).is_ok())
                 .map(|(name, _)| *name)
                 .collect();
             assert_eq!(found.join(" "), taken, "{dtype:?}");
-            assert!(enforce(column, dtype, &ColumnType::Any).is_ok(), "{dtype:?}");
+            assert!(enforce(column, dtype, &spec(&ColumnType::Any)).is_ok(), "{dtype:?}");
         }
         let column = Column { name: "a".into(), data: s64(&[2]), validity: None };
-        let fault = enforce(column, Dtype::Signed(8), &ColumnType::Double).unwrap_err();
+        let fault = enforce(column, Dtype::Signed(8), &spec(&ColumnType::Double)).unwrap_err();
         assert_eq!(
             fault.public,
             "Incompatible input types for column a. Can not safely convert int64 to float64."
@@ -248,12 +274,12 @@ mod tests {
             data: ColumnData::Json(cells.iter().collect()),
             validity: None,
         };
-        assert!(enforce(column(&["[1]", "[]"]), Dtype::Object, &array).is_ok());
-        let fault = enforce(column(&["[1]", "[1.5]"]), Dtype::Object, &array).unwrap_err();
+        assert!(enforce(column(&["[1]", "[]"]), Dtype::Object, &spec(&array)).is_ok());
+        let fault = enforce(column(&["[1]", "[1.5]"]), Dtype::Object, &spec(&array)).unwrap_err();
         assert!(fault.public.contains("column a. Row 1: expected int64"), "{}", fault.public);
         let scalar = Column { name: "a".into(), data: ColumnData::S64(vec![7]), validity: None };
-        assert!(enforce(scalar.clone(), Dtype::Signed(8), &array).is_err());
-        let any = enforce(scalar, Dtype::Signed(8), &ColumnType::Any).unwrap();
+        assert!(enforce(scalar.clone(), Dtype::Signed(8), &spec(&array)).is_err());
+        let any = enforce(scalar, Dtype::Signed(8), &spec(&ColumnType::Any)).unwrap();
         assert_eq!(any.data, ColumnData::Json(["7"].iter().collect()));
     }
 }

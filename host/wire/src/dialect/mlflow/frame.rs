@@ -306,7 +306,7 @@ impl<'c, 'x> Frame<'c, 'x> {
             Plan::PositionalColumns(specs) if by_first => {
                 let dtype = Dtype::of(&specs[0].column_type);
                 let columns = columns.into_iter().zip(specs);
-                let columns = columns.map(|(column, spec)| enforce(column, dtype, &spec.column_type));
+                let columns = columns.map(|(column, spec)| enforce(column, dtype, spec));
                 Ok(Input::Table(Table { columns: columns.collect::<Result<_, _>>()?, rows }))
             }
             _ => Ok(Input::Table(Table { columns, rows })),

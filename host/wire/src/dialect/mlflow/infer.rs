@@ -3,18 +3,21 @@
 //! Called by [`super::column`] and [`super::tensor`] for their untyped values. A column's type widens as its
 //! cells demand, from integers to floats and at last to JSON texts, so that no value is lost.
 
+use std::borrow::Cow;
+
 use super::column::{ColumnBuilder, FULL};
+use super::lenient::{INFINITY, NEGATIVE_INFINITY, without_infinities};
 use super::python;
 use super::scalar::{Problem, Scalar};
 use crate::fault::Fault;
 use crate::values::{ColumnData, Elements, Packed};
 
 /// A value that decides a type.
-fn lenient_scalar(scalar: Scalar<'_>, lenient: bool) -> Scalar<'_> {
+pub(super) fn lenient_scalar(scalar: Scalar<'_>, lenient: bool) -> Scalar<'_> {
     match scalar {
         // What `lenient` wrote for a bare literal.
-        Scalar::Text("Infinity") if lenient => Scalar::Float(f64::INFINITY),
-        Scalar::Text("-Infinity") if lenient => Scalar::Float(f64::NEG_INFINITY),
+        Scalar::Text(INFINITY) if lenient => Scalar::Float(f64::INFINITY),
+        Scalar::Text(NEGATIVE_INFINITY) if lenient => Scalar::Float(f64::NEG_INFINITY),
         other => other,
     }
 }
@@ -63,6 +66,7 @@ impl ColumnBuilder<'_> {
     /// Appends a cell given as JSON text to a column without a type.
     pub(super) fn infer_json(&mut self, text: &str) -> Result<(), Fault> {
         if text.starts_with(['[', '{']) {
+            let text = &*if self.lenient { without_infinities(text) } else { Cow::Borrowed(text) };
             let outcome = self.widen_to_json().and_then(|()| match &mut self.data {
                 ColumnData::Json(values) => push(values, text.as_bytes()),
                 _ => Ok(()),
@@ -208,5 +212,32 @@ pub(super) fn push_element(
             _ => return Err("the element has no type".to_owned()),
         }
         return Ok(());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::dialect::mlflow::{Compat, Mlflow};
+    use crate::dialect::{Dialect as _, Interface, Request};
+    use crate::values::{ColumnData, Input, Packed};
+
+    /// The only column of these cells, without a signature.
+    fn column(cells: &[&str]) -> ColumnData {
+        let body = format!(r#"{{"dataframe_split": {{"data": [[{}]]}}}}"#, cells.join("], ["));
+        let request = Request { content_type: Some("application/json"), body: body.as_bytes() };
+        let decoded = Mlflow { compat: Compat::Sane }.decode(request, &Interface::default()).unwrap();
+        let Input::Table(mut table) = decoded.call.input else { panic!("no table") };
+        table.columns.pop().unwrap().data
+    }
+
+    #[test]
+    fn a_column_widens_to_json_whatever_comes_first() {
+        let json = |cells: &[&str]| ColumnData::Json(cells.iter().collect::<Packed>());
+        for cells in
+            [["0.5", r#""x""#], ["0.5", r#""1e3""#], ["1", r#""x""#], ["0.5", "true"], [r#""x""#, "0.5"]]
+        {
+            assert_eq!(column(&cells), json(&cells), "{cells:?}");
+        }
+        assert_eq!(column(&["0.5", "1"]), ColumnData::F64(vec![0.5, 1.0]));
     }
 }

@@ -3,6 +3,8 @@
 //! Called only after a body was refused as JSON, so the usual body never pays for it. Must change nothing inside
 //! strings.
 
+use std::borrow::Cow;
+
 /// A body with its bare literals replaced by what JSON has.
 #[derive(Debug)]
 pub(super) struct Rewritten {
@@ -12,8 +14,21 @@ pub(super) struct Rewritten {
     shifts: Vec<(usize, usize)>,
 }
 
+/// What stands for an infinity, between quotes: a number to whoever trims it, and no text that a client would send.
+pub(super) const INFINITY: &str = "Infinity\u{2029}";
+pub(super) const NEGATIVE_INFINITY: &str = "-Infinity\u{2029}";
+
 const LITERALS: [(&str, &str); 3] =
-    [("NaN", "null"), ("Infinity", "\"Infinity\""), ("-Infinity", "\"-Infinity\"")];
+    [("NaN", "null"), ("Infinity", "\"Infinity\u{2029}\""), ("-Infinity", "\"-Infinity\u{2029}\"")];
+
+/// A text that is passed on as JSON, which has no infinities: null stands for them as for a bare `NaN`.
+pub(super) fn without_infinities(text: &str) -> Cow<'_, str> {
+    if !text.contains(INFINITY) {
+        return Cow::Borrowed(text);
+    }
+    let [_, positive, negative] = LITERALS.map(|(_, json)| json);
+    Cow::Owned(text.replace(negative, "null").replace(positive, "null"))
+}
 
 // === impl Rewritten ===
 
@@ -78,7 +93,10 @@ mod tests {
     fn literals_outside_strings_are_replaced() {
         let body = r#"{"a NaN\" NaN":[NaN,-Infinity,Infinity,-1]}"#;
         let rewritten = Rewritten::new(body).unwrap();
-        assert_eq!(rewritten.text, r#"{"a NaN\" NaN":[null,"-Infinity","Infinity",-1]}"#);
+        assert_eq!(
+            rewritten.text,
+            "{\"a NaN\\\" NaN\":[null,\"-Infinity\u{2029}\",\"Infinity\u{2029}\",-1]}"
+        );
         let offset = rewritten.text.find("-1").unwrap();
         assert_eq!(rewritten.original(offset), body.find("-1").unwrap());
         assert_eq!(rewritten.original(3), 3);

@@ -11,12 +11,13 @@ use crate::fault::{Fault, FaultKind};
 pub(super) enum Media {
     Csv,
     Json,
+    Parquet,
     /// Passed to the model as it is.
     Raw,
 }
 
 /// The media types with a reader, as MLflow's message lists them.
-const SERVED: &str = "['text/csv', 'application/json']";
+const SERVED: &str = "['text/csv', 'application/json', 'application/vnd.apache.parquet']";
 
 /// How the message begins for a request that does not say what it is.
 pub(super) const NO_CONTENT_TYPE: &str = "The request has no Content-Type.";
@@ -56,6 +57,7 @@ pub(super) fn media(header: Option<&str>, raw: &[String], compat: Compat) -> Res
     match essence {
         "text/csv" => Ok(Media::Csv),
         "application/json" => Ok(Media::Json),
+        "application/vnd.apache.parquet" => Ok(Media::Parquet),
         _ => refuse(format!(
             "This predictor only supports the following content types: Types: {SERVED}. Got '{header}'."
         )),
@@ -93,6 +95,7 @@ mod tests {
             ("Application/JSON", Err("Got 'Application/JSON'.")),
             ("text/csv", Ok(Media::Csv)),
             ("text/csv; charset=utf-8", Ok(Media::Csv)),
+            ("application/vnd.apache.parquet", Ok(Media::Parquet)),
             ("text/plain; charset=utf-8", Err("Got 'text/plain; charset=utf-8'.")),
             ("application/json; charset=latin-1", Err("The scoring server only supports UTF-8")),
             ("application/json; format=pandas-split", Err("Unrecognized content type parameters: format.")),

@@ -12,14 +12,15 @@ use super::datetime::{Zones, moment};
 use super::scalar::{Problem, Scalar, forward_scalars};
 use crate::signature::{ColumnType, Property};
 
-/// Checks `text`, which is valid JSON, against `column_type`.
-pub(super) fn check(text: &str, column_type: &ColumnType) -> Result<(), Problem> {
+/// Checks `text`, which is valid JSON, against `column_type`; null is one where it is not `required`.
+pub(super) fn check(text: &str, column_type: &ColumnType, required: bool) -> Result<(), Problem> {
     if *column_type == ColumnType::Any {
         return Ok(());
     }
     let problem = RefCell::new(None);
     let mut deserializer = serde_json::Deserializer::from_str(text);
-    let outcome = Typed { column_type, problem: &problem, nullable: false }.deserialize(&mut deserializer);
+    let outcome = Typed { column_type, problem: &problem, nullable: !required, element: false }
+        .deserialize(&mut deserializer);
     outcome.map_err(|error| problem.take().unwrap_or_else(|| error.to_string()))
 }
 
@@ -30,6 +31,8 @@ struct Typed<'t> {
     /// Where the reason goes, for serde's errors carry only text with a position that says nothing here.
     problem: &'t RefCell<Option<Problem>>,
     nullable: bool,
+    /// Whether the value stands in a list, where pandas has a missing one of each type but integers.
+    element: bool,
 }
 
 // === impl Typed ===
@@ -54,9 +57,14 @@ impl<'t> Typed<'t> {
             | (ColumnType::Boolean, Scalar::Boolean(_))
             | (ColumnType::Long, Scalar::Integer(_))
             | (ColumnType::Float | ColumnType::Double, Scalar::Float(_) | Scalar::Integer(_))
-            | (ColumnType::Float | ColumnType::Double, Scalar::Unsigned(_) | Scalar::Null)
+            | (ColumnType::Float | ColumnType::Double, Scalar::Unsigned(_))
             | (ColumnType::String | ColumnType::Binary, Scalar::Text(_)) => true,
-            (_, Scalar::Null) => self.nullable,
+            (ColumnType::Integer | ColumnType::Long, Scalar::Null) if self.element => false,
+            (ColumnType::Array(inner) | ColumnType::Map(inner), Scalar::Null) => {
+                self.nullable || **inner == ColumnType::Any
+            }
+            (ColumnType::Object(_), Scalar::Null) => self.nullable,
+            (_, Scalar::Null) => self.nullable || self.element,
             (ColumnType::Integer, Scalar::Integer(value)) => i32::try_from(value).is_ok(),
             (ColumnType::Datetime, value) => match moment(value, Zones::Converted) {
                 Ok(_) => true,
@@ -76,7 +84,10 @@ impl<'t> Typed<'t> {
             };
             seen[index] = true;
             let Property { column_type, required, .. } = &properties[index];
-            map.next_value_seed(Typed { column_type, nullable: !required, ..self })?;
+            map.next_value_seed(Typed { column_type, nullable: !required, element: false, ..self })?;
+        }
+        if self.nullable && !seen.contains(&true) {
+            return Ok(());
         }
         match properties.iter().zip(seen).find(|(property, seen)| property.required && !seen) {
             Some((property, _)) => {
@@ -108,7 +119,7 @@ impl<'de> Visitor<'de> for Typed<'_> {
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {
         match self.column_type {
             ColumnType::Array(column_type) => {
-                while seq.next_element_seed(Typed { column_type, nullable: false, ..self })?.is_some() {}
+                while seq.next_element_seed(Typed { column_type, element: true, ..self })?.is_some() {}
                 Ok(())
             }
             ColumnType::Any => {
@@ -124,7 +135,7 @@ impl<'de> Visitor<'de> for Typed<'_> {
             ColumnType::Object(properties) => self.properties(properties, map),
             ColumnType::Map(column_type) => {
                 while map.next_key::<IgnoredAny>()?.is_some() {
-                    map.next_value_seed(Typed { column_type, nullable: false, ..self })?;
+                    map.next_value_seed(Typed { column_type, element: false, ..self })?;
                 }
                 Ok(())
             }
@@ -167,8 +178,44 @@ mod tests {
             (object, r#"{"x":1,"zz":1}"#, "Invalid properties not defined in the schema found: {'zz'}"),
             (ColumnType::Any, "[1,{}]", ""),
         ] {
-            let found = check(text, &column_type).err().unwrap_or_default();
+            let found = check(text, &column_type, true).err().unwrap_or_default();
             assert!(found.starts_with(problem) && found.is_empty() == problem.is_empty(), "{text}: {found}");
+        }
+    }
+
+    /// By experiment with `_enforce_schema` of MLflow 3.17.
+    #[test]
+    fn nulls_are_values_where_mlflow_has_them_so() {
+        let array = |item| ColumnType::Array(Box::new(item));
+        let map = |value| ColumnType::Map(Box::new(value));
+        let object = |column_type, required| {
+            ColumnType::Object(vec![Property { name: "x".into(), column_type, required }])
+        };
+        let (long, double, text) = (ColumnType::Long, ColumnType::Double, ColumnType::String);
+        for (column_type, json, required, optional) in [
+            (array(long.clone()), "null", false, true),
+            (array(long.clone()), "[1,null]", false, false),
+            (array(double.clone()), "[1.5,null]", true, true),
+            (array(text.clone()), "[null]", true, true),
+            (array(ColumnType::Boolean), "[true,null]", true, true),
+            (array(ColumnType::Datetime), "[null]", true, true),
+            (array(ColumnType::Any), "null", true, true),
+            (array(array(long.clone())), "[[1],null]", false, true),
+            (object(double.clone(), true), "{\"x\":null}", false, false),
+            (object(double.clone(), true), "{}", false, true),
+            (object(double.clone(), true), "null", false, true),
+            (object(double, false), "{\"x\":null}", true, true),
+            (object(text, true), "{\"x\":null}", false, false),
+            (object(array(long.clone()), false), "{\"x\":null}", true, true),
+            (object(array(long.clone()), true), "{\"x\":null}", false, false),
+            (object(ColumnType::Any, true), "{\"x\":null}", true, true),
+            (map(long.clone()), "{\"k\":null}", false, true),
+            (map(long.clone()), "{}", true, true),
+            (map(long), "null", false, true),
+            (map(ColumnType::Any), "null", true, true),
+        ] {
+            let found = (check(json, &column_type, true).is_ok(), check(json, &column_type, false).is_ok());
+            assert_eq!(found, (required, optional), "{column_type:?}: {json}");
         }
     }
 }

@@ -7,7 +7,8 @@ use serde_json::{Map, Value as Json};
 
 use super::context::bad_input;
 use super::datetime::{Zones, moment};
-use super::refuse::INVALID_PARAMETERS;
+use super::lenient::without_infinities;
+use super::refuse::{INVALID_PARAMETERS, NO_DICTIONARY};
 use super::scalar::{Problem, Scalar, python_literal};
 use crate::fault::{Fault, FaultKind};
 use crate::signature::{ColumnType, ParamSpec};
@@ -19,10 +20,17 @@ pub(super) fn enforce(given: Option<&str>, specs: &[ParamSpec]) -> Result<Vec<Pa
         // MLflow looks at nothing here, not even whether `params` is an object.
         return Ok(Vec::new());
     }
-    let given = match given.filter(|text| *text != "null") {
+    let given = given.map(without_infinities);
+    let given = match given.as_deref().filter(|text| *text != "null") {
         None => Map::new(),
-        Some(text) => serde_json::from_str::<Map<String, Json>>(text)
-            .map_err(|_| bad_input(super::refuse::NO_DICTIONARY))?,
+        Some(text) => match serde_json::from_str(text) {
+            Ok(Json::Object(given)) => given,
+            Ok(other) => {
+                let found = python_type(&other);
+                return Err(bad_input(format!("{NO_DICTIONARY} Got type '{found}'.")));
+            }
+            Err(error) => return Err(bad_input(format!("{NO_DICTIONARY} {error}"))),
+        },
     };
     let mut params = Vec::with_capacity(specs.len());
     let mut invalid = Vec::new();
@@ -50,65 +58,119 @@ pub(super) fn enforce(given: Option<&str>, specs: &[ParamSpec]) -> Result<Vec<Pa
 }
 
 fn value(json: &Json, spec: &ParamSpec) -> Result<Value, Problem> {
-    let name = &spec.name;
-    let described = || format!("'{name}': {}", type_name(&spec.column_type));
-    match json {
-        Json::Null => Ok(Value::Null),
-        Json::Array(items) if spec.list => {
-            for item in items {
-                if let Err(problem) = scalar(item, &spec.column_type) {
-                    return Err(format!(
-                        "Failed to validate type and shape for {}, error: {problem}",
-                        described()
-                    ));
-                }
-            }
-            Ok(Value::Json(json.to_string()))
-        }
-        _ if spec.list => Err(format!(
-            "Value must be a 1D array with shape (-1,) for param {}, received {}",
-            described(),
-            python_type(json)
-        )),
-        _ => scalar(json, &spec.column_type).map_err(|problem| {
-            format!("Failed to validate type and shape for {}, error: {problem}", described())
-        }),
+    let failed =
+        |problem| format!("Failed to validate type and shape for {}, error: {problem}", described(spec));
+    if !spec.list {
+        return scalar(json, &spec.column_type).map_err(failed);
     }
+    let items = match json {
+        Json::Array(items) if !items.iter().any(Json::is_array) => items,
+        other => {
+            return Err(format!(
+                "Value must be a 1D array with shape (-1,) for param {}, received {} with ndim {}",
+                described(spec),
+                python_type(other),
+                dimensions(other)
+            ));
+        }
+    };
+    let mut values = Vec::with_capacity(items.len());
+    for item in items {
+        values.push(match scalar(item, &spec.column_type).map_err(failed)? {
+            // An integer becomes the float that it stands for.
+            Value::Number(number) => Json::from(number),
+            _ => item.clone(),
+        });
+    }
+    Ok(Value::Json(Json::Array(values).to_string()))
 }
 
 fn scalar(json: &Json, column_type: &ColumnType) -> Result<Value, Problem> {
-    let cannot = || {
+    let unconvertible = || {
         let (found, wanted) = (python_type(json), type_name(column_type));
-        let shown = match json {
-            Json::String(text) => python_literal(text).trim_matches('\'').to_owned(),
-            other => other.to_string(),
-        };
-        format!("Can not safely convert `<class '{found}'>` to `DataType.{wanted}` for value `{shown}`")
+        Err(format!(
+            "Can not safely convert `<class '{found}'>` to `DataType.{wanted}` for value `{}`",
+            python_text(json)
+        ))
     };
     match (column_type, json) {
-        (ColumnType::Boolean, Json::Bool(flag)) => Ok(Value::Boolean(*flag)),
-        (ColumnType::String, Json::String(text)) => Ok(Value::Text(text.clone())),
-        (ColumnType::Datetime, Json::String(text)) => match moment(Scalar::Text(text), Zones::Converted) {
-            Ok(_) => Ok(Value::Text(text.clone())),
-            Err(_) => Err(format!(
-                "Failed to convert value `{text}` from type `<class 'str'>` to `DataType.datetime`"
-            )),
-        },
-        (ColumnType::Integer, Json::Number(number)) => number
-            .as_i64()
-            .filter(|value| i32::try_from(*value).is_ok())
-            .map(Value::Integer)
-            .ok_or_else(cannot),
-        (ColumnType::Long, Json::Number(number)) => number.as_i64().map(Value::Integer).ok_or_else(cannot),
-        (ColumnType::Float | ColumnType::Double, Json::Number(number)) => {
-            number.as_f64().map(Value::Number).ok_or_else(cannot)
-        }
         (nested, json) if nested.is_nested() => {
             let text = json.to_string();
-            super::nested::check(&text, nested)?;
+            super::nested::check(&text, nested, true)?;
             Ok(Value::Json(text))
         }
-        _ => Err(cannot()),
+        (_, Json::Null) => Ok(Value::Null),
+        (ColumnType::Datetime, Json::String(text))
+            if matches!(moment(Scalar::Text(text), Zones::Converted), Ok(Some(_))) =>
+        {
+            Ok(Value::Text(text.clone()))
+        }
+        (ColumnType::Datetime, _) => Err(format!(
+            "Failed to convert value `{}` from type `<class '{}'>` to `DataType.datetime`",
+            python_text(json),
+            python_type(json)
+        )),
+        (_, Json::Array(_) | Json::Object(_)) => Err(format!(
+            "Value must be a scalar for type `DataType.{}`, got `{}`",
+            type_name(column_type),
+            python_text(json)
+        )),
+        (ColumnType::Boolean, Json::Bool(flag)) => Ok(Value::Boolean(*flag)),
+        (ColumnType::String, Json::String(text)) => Ok(Value::Text(text.clone())),
+        // An integer of Python has no bounds, and neither type looks at any.
+        (ColumnType::Integer | ColumnType::Long, Json::Number(number)) => {
+            number.as_i64().map_or_else(unconvertible, |value| Ok(Value::Integer(value)))
+        }
+        (ColumnType::Float | ColumnType::Double, Json::Number(number)) => {
+            number.as_f64().map_or_else(unconvertible, |value| Ok(Value::Number(value)))
+        }
+        _ => unconvertible(),
+    }
+}
+
+/// A parameter as MLflow's messages show it.
+fn described(spec: &ParamSpec) -> String {
+    let shape = if spec.list { " (shape: (-1,))" } else { "" };
+    let default = python_text(&spec.default);
+    format!("'{}': {} (default: {default}){shape}", spec.name, type_name(&spec.column_type))
+}
+
+/// How deep lists nest, as numpy counts it for those of equal lengths.
+fn dimensions(json: &Json) -> usize {
+    match json {
+        Json::Array(items) => 1 + items.first().map_or(0, dimensions),
+        _ => 0,
+    }
+}
+
+/// What `str` of Python gives.
+fn python_text(json: &Json) -> String {
+    match json {
+        Json::String(text) => text.clone(),
+        other => python_repr(other),
+    }
+}
+
+/// What `repr` of Python gives, long texts shortened. Recursion is bounded by the JSON parser.
+fn python_repr(json: &Json) -> String {
+    match json {
+        Json::Null => "None".to_owned(),
+        Json::Bool(true) => "True".to_owned(),
+        Json::Bool(false) => "False".to_owned(),
+        Json::Number(number) => match number.as_f64() {
+            Some(value) if number.is_f64() => super::python::float_text(value),
+            _ => number.to_string(),
+        },
+        Json::String(text) => python_literal(text),
+        Json::Array(items) => {
+            let items: Vec<String> = items.iter().map(python_repr).collect();
+            format!("[{}]", items.join(", "))
+        }
+        Json::Object(items) => {
+            let items =
+                items.iter().map(|(key, value)| format!("{}: {}", python_literal(key), python_repr(value)));
+            format!("{{{}}}", items.collect::<Vec<_>>().join(", "))
+        }
     }
 }
 
@@ -153,7 +215,8 @@ mod tests {
             (ColumnType::Integer, false, "2", Some(Value::Integer(2))),
             (ColumnType::Integer, false, "2.0", None),
             (ColumnType::Integer, false, "true", None),
-            (ColumnType::Integer, false, "2147483648", None),
+            (ColumnType::Integer, false, "2147483648", Some(Value::Integer(2147483648))),
+            (ColumnType::Long, false, "9223372036854775808", None),
             (ColumnType::Long, false, "2147483648", Some(Value::Integer(2147483648))),
             (ColumnType::Double, false, "2", Some(Value::Number(2.0))),
             (ColumnType::Boolean, false, "1", None),
@@ -163,6 +226,25 @@ mod tests {
             (ColumnType::Long, true, "[1, 2]", Some(Value::Json("[1,2]".into()))),
             (ColumnType::Long, true, "[1.5]", None),
             (ColumnType::Long, true, "1", None),
+            (ColumnType::Long, true, "null", None),
+            (ColumnType::Long, true, "[[1]]", None),
+            (ColumnType::Long, true, "[1, null]", Some(Value::Json("[1,null]".into()))),
+            (ColumnType::Double, true, "[1, 2.5]", Some(Value::Json("[1.0,2.5]".into()))),
+            (ColumnType::Double, true, "[true]", None),
+            (ColumnType::Boolean, true, "[]", Some(Value::Json("[]".into()))),
+            (
+                ColumnType::Datetime,
+                false,
+                "\"2021-01-01T00:00:00Z\"",
+                Some(Value::Text("2021-01-01T00:00:00Z".into())),
+            ),
+            (ColumnType::Map(Box::new(ColumnType::Long)), false, "null", None),
+            (
+                ColumnType::Map(Box::new(ColumnType::Long)),
+                false,
+                r#"{"k":1}"#,
+                Some(Value::Json(r#"{"k":1}"#.into())),
+            ),
             (ColumnType::Long, false, "[1]", None),
             (ColumnType::Long, false, "null", Some(Value::Null)),
         ] {
@@ -174,6 +256,48 @@ mod tests {
                 }
                 (found, _) => panic!("{text}: {found:?}"),
             }
+        }
+    }
+
+    /// As MLflow 3.17 words them.
+    #[test]
+    fn messages_show_the_parameter_and_the_value() {
+        let default = |spec: ParamSpec, default: Json| ParamSpec { default, ..spec };
+        let texts = default(spec(ColumnType::String, true), serde_json::json!(["z"]));
+        for (spec, text, expected) in [
+            (
+                default(spec(ColumnType::Integer, false), 1.into()),
+                "true",
+                "Failed to validate type and shape for 'p': integer (default: 1), error: Can not safely convert `<class \
+                 'bool'>` to `DataType.integer` for value `True`",
+            ),
+            (
+                default(spec(ColumnType::Datetime, false), "2020-01-01".into()),
+                "[1]",
+                "Failed to validate type and shape for 'p': datetime (default: 2020-01-01), error: Failed to convert \
+                 value `[1]` from type `<class 'list'>` to `DataType.datetime`",
+            ),
+            (
+                default(spec(ColumnType::Boolean, false), false.into()),
+                r#"{"a": ["b"]}"#,
+                "Failed to validate type and shape for 'p': boolean (default: False), error: Value must be a scalar for \
+                 type `DataType.boolean`, got `{'a': ['b']}`",
+            ),
+            (
+                texts.clone(),
+                "[[1]]",
+                "Value must be a 1D array with shape (-1,) for param 'p': string (default: ['z']) (shape: (-1,)), \
+                 received list with ndim 2",
+            ),
+            (
+                texts,
+                "null",
+                "Value must be a 1D array with shape (-1,) for param 'p': string (default: ['z']) (shape: (-1,)), \
+                 received NoneType with ndim 0",
+            ),
+        ] {
+            let fault = enforce(Some(&format!("{{\"p\":{text}}}")), &[spec]).unwrap_err();
+            assert_eq!(fault.public, format!("{INVALID_PARAMETERS}{{('p', \"{expected}\")}}"));
         }
     }
 

@@ -16,14 +16,18 @@ pub(super) const TOO_FEW_INPUTS: &str = "Model inference is missing inputs. ";
 pub(super) const WRONG_SHAPE: &str = "Shape of input ";
 /// How MLflow begins the message for a column whose type does not go into the signature's without loss.
 pub(super) const INCOMPATIBLE: &str = "Incompatible input types for column ";
+/// How MLflow begins the message for a tensor of another type.
+pub(super) const WRONG_TYPE: &str = "dtype of input ";
+/// How MLflow begins the messages for columns of a table that make no tensor.
+pub(super) const NO_TENSOR: &str = "The input pandas dataframe column ";
+pub(super) const NO_ROWS: &str = "Input DataFrame is empty.";
+/// How MLflow begins the message for parameters that are no object.
+pub(super) const NO_DICTIONARY: &str = "Parameters must be a dictionary.";
 /// How MLflow begins the message for a moment with a time zone.
 pub(super) const ZONED: &str =
     "Please ensure that the input data of datetime column only contains timezone-naive datetime objects. ";
 /// How MLflow begins the message for parameters that do not fit.
 pub(super) const INVALID_PARAMETERS: &str = "Invalid parameters found: ";
-
-/// The message for parameters that are no object.
-pub(super) const NO_DICTIONARY: &str = "Parameters must be a dictionary.";
 
 /// A fault to bytes.
 pub(super) fn refuse(fault: &Fault, compat: Compat) -> Answer {
@@ -56,7 +60,8 @@ fn plain(fault: &Fault) -> Answer {
 
 /// MLflow's `error_code`, `sqlstate` and `error_class`; the last two are empty where MLflow has none.
 fn codes(fault: &Fault) -> [&'static str; 3] {
-    let enforced = [MISSING_INPUTS, TOO_FEW_INPUTS, WRONG_SHAPE, INCOMPATIBLE, ZONED];
+    let enforced =
+        [MISSING_INPUTS, TOO_FEW_INPUTS, WRONG_SHAPE, WRONG_TYPE, INCOMPATIBLE, ZONED, NO_TENSOR, NO_ROWS];
     match fault.kind {
         // One kind of fault has two codes in MLflow, by where it is found; the message, which this dialect wrote,
         // tells them apart.
@@ -64,7 +69,7 @@ fn codes(fault: &Fault) -> [&'static str; 3] {
             ["INVALID_PARAMETER_VALUE", "KAM01", "SCHEMA_ENFORCEMENT_FAILED"]
         }
         FaultKind::BadInput
-            if [INVALID_PARAMETERS, NO_DICTIONARY].iter().any(|prefix| fault.public.starts_with(prefix)) =>
+            if fault.public.starts_with(INVALID_PARAMETERS) || fault.public.starts_with(NO_DICTIONARY) =>
         {
             ["INVALID_PARAMETER_VALUE", "KAM00", "INVALID_PARAMETER_VALUE"]
         }

@@ -106,6 +106,7 @@ impl<'c> TensorBuilder<'c> {
         if self.inferred {
             return infer::push_element(&mut self.elements, scalar, self.lenient);
         }
+        let scalar = infer::lenient_scalar(scalar, self.lenient);
         let (strict, wraps) = (self.compat.is_strict(), self.wraps);
         /// An integer, or in the forms in which MLflow has pandas cast it what is left of it.
         macro_rules! integer {
@@ -120,6 +121,7 @@ impl<'c> TensorBuilder<'c> {
         match &mut self.elements {
             Elements::Boolean(values) => values.push(match scalar {
                 Scalar::Text(text) if strict => compat::truth(text),
+                Scalar::Null if strict => 0,
                 other => other.boolean()?.ok_or("null is not a boolean")?,
             }),
             Elements::Bf16(values) => values.push(half::bf16::from_f64(scalar.float()?).to_bits()),
@@ -132,11 +134,13 @@ impl<'c> TensorBuilder<'c> {
             Elements::S64(values) => values.push(integer!("int64", true, i64)),
             Elements::U8(values) => values.push(integer!("uint8", false, u8)),
             Elements::U16(values) => values.push(integer!("uint16", false, u16)),
-            Elements::U32(values) => values.push(integer!("uint32", false, u32)),
-            Elements::U64(values) => values.push(integer!("uint64", true, u64)),
+            Elements::U32(values) => values.push(integer!("uint32", true, u32)),
+            Elements::U64(values) if wraps => values.push(compat::wrapped_unsigned(scalar)?),
+            Elements::U64(values) => values.push(scalar.integer("uint64")?),
             Elements::Text(values) => {
                 let text = match scalar {
                     Scalar::Text(text) => text,
+                    Scalar::Null if strict => "None",
                     other => other.text(&mut self.scratch).ok_or("null is not a text")?,
                 };
                 if !values.push(text.as_bytes()) {

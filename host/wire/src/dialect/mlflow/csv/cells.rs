@@ -86,9 +86,10 @@ pub(super) fn typed<'t>(
     kinds.numbers = true;
     let integer = cell.trim_ascii().parse::<i64>().ok();
     match column_type {
+        // Only what is the same number again as a truth value.
         ColumnType::Boolean => match integer.map(|value| value as f64).or_else(|| float(cell)) {
-            Some(value) => Ok(Scalar::Float(value)),
-            None => Err(format!("{} is neither true nor false", python_literal(cell))),
+            Some(value) if value == 0.0 || value == 1.0 => Ok(Scalar::Boolean(value == 1.0)),
+            _ => Err(format!("{} is neither true nor false", python_literal(cell))),
         },
         ColumnType::Float | ColumnType::Double => {
             Err(format!("could not convert string to float: {}", python_literal(cell)))
@@ -138,7 +139,10 @@ impl Untyped {
     pub(super) fn finish(self) -> Column {
         let validity: Vec<u8> = self.iter().map(|cell| u8::from(!is_missing(cell))).collect();
         let missing = validity.contains(&0);
-        let data = if let Some(values) = self.integers(missing) {
+        let data = if validity.is_empty() {
+            // Of any type; pandas has objects.
+            ColumnData::Text(self.cells)
+        } else if let Some(values) = self.integers(missing) {
             ColumnData::S64(values)
         } else if let Some(values) = self.parsed(&validity, f64::NAN, float) {
             // A missing float is NaN and needs no mask.
@@ -156,9 +160,9 @@ impl Untyped {
         self.cells.iter().map(|cell| std::str::from_utf8(cell).unwrap_or_default())
     }
 
-    /// Integers have no missing value in pandas, and a column without cells is none of them.
+    /// Integers have no missing value in pandas.
     fn integers(&self, missing: bool) -> Option<Vec<i64>> {
-        if missing || self.cells.is_empty() {
+        if missing {
             return None;
         }
         self.iter().map(|cell| cell.trim_ascii().parse().ok()).collect()

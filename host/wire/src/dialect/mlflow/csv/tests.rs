@@ -138,7 +138,9 @@ fn columns_of_a_signature_are_cast_or_refused() {
         ("double", "x", "could not convert string to float: 'x'"),
         ("float", "1e39", "a=[inf]"),
         ("boolean", "fALSE", "a=[false]"),
-        ("boolean", "2", "a=[true]"),
+        ("boolean", "1.0", "a=[true]"),
+        ("boolean", "2", "neither true nor false"),
+        ("boolean", "0.5", "neither true nor false"),
         ("boolean", "NA", "Bool column has NA values"),
         ("boolean", "T", "neither true nor false"),
         ("string", " x ", r#"a=[" x "]"#),
@@ -174,6 +176,8 @@ fn columns_are_found_by_name_or_else_by_position() {
     let optional =
         signature(r#"[{"name":"a","type":"datetime","required":false},{"name":"b","type":"long"}]"#);
     assert_eq!(table("b\n1\n", &optional).unwrap().columns.len(), 1);
+    // Without rows there is nothing to parse.
+    assert_eq!(table("a,b\n", &optional).unwrap().columns.len(), 2);
 }
 
 #[test]
