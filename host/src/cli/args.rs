@@ -1,5 +1,8 @@
 //! What can be typed: clap's types and nothing else. `config.rs` says what it means.
 
+mod mlflow_shim;
+
+use std::ffi::OsString;
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -10,6 +13,8 @@ use mlhost_sandbox::Target;
 use mlhost_wire::dialect::mlflow::Compat;
 
 use crate::config;
+
+pub(super) use mlflow_shim::MlflowShimArgs;
 
 /// Serve ONNX models together with your own code in Wasm sandboxes.
 #[derive(Debug, Parser)]
@@ -30,6 +35,8 @@ pub(super) enum Command {
     Compile(Box<CompileArgs>),
     /// Say what a component imports, exports and would be granted, and where its calls start
     Inspect(Box<InspectArgs>),
+    /// Write a `uvicorn` that has `mlflow models serve` serve with mlhost
+    MlflowShim(MlflowShimArgs),
     /// Fetch the ONNX Runtime library into the cache, by pip
     FetchRuntime,
 }
@@ -96,6 +103,19 @@ pub(super) struct ServeArgs {
     /// Print help
     #[arg(long, action = clap::ArgAction::Help)]
     pub(super) help: Option<bool>,
+}
+
+// === impl ServeArgs ===
+
+impl ServeArgs {
+    /// What `mlhost serve` followed by `words` is.
+    pub(super) fn typed(words: impl IntoIterator<Item = OsString>) -> Result<Self, clap::Error> {
+        let words = ["mlhost".into(), "serve".into()].into_iter().chain(words);
+        match Args::try_parse_from(words)?.command {
+            Command::Serve(args) => Ok(*args),
+            _ => Err(clap::Error::new(clap::error::ErrorKind::InvalidSubcommand)),
+        }
+    }
 }
 
 /// A bundle by `-m`, or its parts by `--component` and `--model`; and what it may use.
