@@ -9,6 +9,8 @@ import json
 from dataclasses import dataclass, field
 from datetime import datetime
 
+import pandas as pd
+import pyarrow as pa
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
@@ -244,13 +246,23 @@ def by_name(names, rows):
     return {name: [row[position] for row in rows] for position, name in enumerate(names)}
 
 
+def parquet(names, rows):
+    """The table as pandas writes it; None where values of several types stand in one column, which it cannot."""
+    file = io.BytesIO()
+    try:
+        pd.DataFrame(by_name(names, rows)).to_parquet(file)
+    except (pa.ArrowException, OverflowError, UnicodeError):
+        return None
+    return file.getvalue()
+
+
 @st.composite
 def table_body(draw, inputs):
     names, rows = draw(table(inputs))
     form = draw(
         st.sampled_from(
             ["split", "split", "split", "split_bare", "records", "records", "inputs_dict", "inputs_records", "inputs_bare",
-             "inputs_scalars", "instances_records", "instances_dict", "instances_bare", "csv"]
+             "inputs_scalars", "instances_records", "instances_dict", "instances_bare", "csv", "parquet"]
         )
     )  # fmt: skip
     match form:
@@ -269,6 +281,9 @@ def table_body(draw, inputs):
             for row in rows:
                 writer.writerow(["" if cell is None else cell for cell in row])
             return form, text.getvalue()
+    if form == "parquet":
+        file = parquet(names, rows)
+        return (form, file) if file else ("records", {"dataframe_records": records(names, rows)})
     key, _, shape = form.partition("_")
     return form, {key: {"dict": by_name, "records": records, "bare": lambda _, rows: rows}[shape](names, rows)}
 
@@ -311,6 +326,8 @@ def requests(draw, signature):
     form, body = draw(tensor_body(inputs) if tensors else table_body(inputs))
     if isinstance(body, str):
         return Request("text/csv", body.encode("utf-8", "replace"), form)
+    if isinstance(body, bytes):
+        return Request("application/vnd.apache.parquet", body, form)
     asked = draw(st.integers(0, 9))
     if (signature["params"] and asked < 6) or asked == 0:
         body["params"] = draw(params(signature["params"] or []))
@@ -326,6 +343,11 @@ def requests(draw, signature):
     if wrong == 2:
         odd = draw(st.sampled_from([[], 1, None, "x", {}, {"zz": 1}, {**body, "inputs": [1], "instances": [1]}]))
         return Request("application/json", json.dumps(odd).encode(), "shape", odd)
+    if wrong == 3:
+        said = [{"role": "user", "content": draw(TEXT)}]
+        chat = {draw(st.sampled_from(["messages", "input", "prompt"])): draw(st.sampled_from([said, "hi", ["a", "b"]]))}
+        chat |= {name: value for name, value in body.get("params", {}).items()} if isinstance(body.get("params"), dict) else {}
+        return Request("application/json", json.dumps(chat).encode(), "chat", chat)
     return Request("application/json", data, form, body)
 
 

@@ -371,10 +371,19 @@ def called_by_position(case):
     return case.request.form == "split_bare" and "0" in names
 
 
-@rule("columns that the model does not take are not read; MLflow makes arrays of them first, and fails on some")
+@rule("columns that the model does not take are not read; MLflow reads them first, fails on some and repeats rows for others")
 def unread_columns(case):
     found = r"inhomogeneous|setting an array element"
-    return is_array(case) and case.mlhost.status == 200 and re.search(found, message(case.mlflow)) is not None
+    if is_array(case) and case.mlhost.status == 200 and re.search(found, message(case.mlflow)) is not None:
+        return True
+    taken = {column.get("name") for column in case.signature["inputs"] or []}
+    given = case.request.json.get("inputs") if isinstance(case.request.json, dict) else None
+    return isinstance(given, dict) and bool(given.keys() - taken) and any(path.endswith(".shape[]") for path, *_ in parts(case))
+
+
+@rule("a binary value of `inputs` or `instances` is a text's bytes in UTF-8; MLflow's numpy takes ASCII alone")
+def not_ascii(case):
+    return "binary" in case.types and is_array(case) and "'ascii' codec can't encode" in message(case.mlflow)
 
 
 @rule("an infinity is true in a column of truth values of a CSV body, as in the other forms; pandas refuses it there")

@@ -314,12 +314,17 @@ pub(crate) const DIFFERENCES: &[Difference] = &[
         cases: &[],
     },
     Difference {
-        reason: "columns that the model does not take are not read; MLflow makes arrays of them first, and fails on some",
+        reason: "columns that the model does not take are not read; MLflow reads them first, fails on some and repeats rows for others",
         modes: BOTH,
         cases: &[],
     },
     Difference {
         reason: "an infinity is true in a column of truth values of a CSV body, as in the other forms; pandas refuses it there",
+        modes: BOTH,
+        cases: &[],
+    },
+    Difference {
+        reason: "a binary value of `inputs` or `instances` is a text's bytes in UTF-8; MLflow's numpy takes ASCII alone",
         modes: BOTH,
         cases: &[],
     },
