@@ -13,6 +13,7 @@ mod dependencies;
 mod hostile;
 mod media;
 mod minilm;
+mod mlflow_replay;
 mod native;
 mod onnx_flavor;
 mod overload;

@@ -1,5 +1,6 @@
 //! What can be typed: clap's types and nothing else. `config.rs` says what it means.
 
+use std::ffi::OsString;
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -11,10 +12,12 @@ use mlhost_wire::dialect::mlflow::Compat;
 
 use crate::config;
 
+mod mlflow_shim;
 mod package;
 mod predict;
 mod python;
 
+pub(super) use mlflow_shim::MlflowShimArgs;
 pub(super) use package::{PackageArgs, ValidateArgs};
 pub(super) use predict::PredictArgs;
 pub(super) use python::{PythonArgs, note};
@@ -44,6 +47,8 @@ pub(super) enum Command {
     Compile(Box<CompileArgs>),
     /// Say what a component imports, exports and would be granted, and where its calls start
     Inspect(Box<InspectArgs>),
+    /// Write a `uvicorn` that has `mlflow models serve` serve with mlhost
+    MlflowShim(MlflowShimArgs),
     /// Fetch the ONNX Runtime library into the cache, by pip
     FetchRuntime,
 }
@@ -119,6 +124,19 @@ pub(super) struct ServeArgs {
     /// Print help
     #[arg(long, action = clap::ArgAction::Help)]
     pub(super) help: Option<bool>,
+}
+
+// === impl ServeArgs ===
+
+impl ServeArgs {
+    /// What `mlhost serve` followed by `words` is.
+    pub(super) fn typed(words: impl IntoIterator<Item = OsString>) -> Result<Self, clap::Error> {
+        let words = ["mlhost".into(), "serve".into()].into_iter().chain(words);
+        match Args::try_parse_from(words)?.command {
+            Command::Serve(args) => Ok(*args),
+            _ => Err(clap::Error::new(clap::error::ErrorKind::InvalidSubcommand)),
+        }
+    }
 }
 
 /// A bundle by `-m`, or its parts by `--component` and `--model`; and what it may use.
