@@ -25,13 +25,14 @@ const MAY_DEPEND_ON: [(&str, &[&str]); 7] = [
 const FOR_TESTS: [(&str, &str); 1] = [("mlhost", "mlhost-guest")];
 
 /// Libraries that one package alone may know, for tests too.
-const KNOWN_ONLY_TO: [(&str, &str); 9] = [
+const KNOWN_ONLY_TO: [(&str, &str); 10] = [
     ("clap", "mlhost"),
     ("cranelift-codegen", "mlhost-sandbox"),
     ("http-body-util", "mlhost"),
     ("hyper", "mlhost"),
     ("hyper-util", "mlhost"),
     ("ort", "mlhost-nn"),
+    ("parquet", "mlhost-wire"),
     ("wasmtime", "mlhost-sandbox"),
     ("wasmtime-wasi", "mlhost-sandbox"),
     ("wit-component", "mlhost"),
