@@ -26,7 +26,7 @@ const MAY_DEPEND_ON: [(&str, &[&str]); 8] = [
 const FOR_TESTS: [(&str, &str); 1] = [("mlhost", "mlhost-guest")];
 
 /// Libraries that one package alone may know, for tests too.
-const KNOWN_ONLY_TO: [(&str, &str); 12] = [
+const KNOWN_ONLY_TO: [(&str, &str); 13] = [
     ("clap", "mlhost"),
     ("cranelift-codegen", "mlhost-sandbox"),
     ("http-body-util", "mlhost"),
@@ -34,6 +34,7 @@ const KNOWN_ONLY_TO: [(&str, &str); 12] = [
     ("hyper-util", "mlhost"),
     ("object_store", "mlhost-registry"),
     ("ort", "mlhost-nn"),
+    ("parquet", "mlhost-wire"),
     ("reqwest", "mlhost-registry"),
     ("rustls", "mlhost-registry"),
     ("wasmtime", "mlhost-sandbox"),
