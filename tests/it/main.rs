@@ -12,6 +12,7 @@ mod command_line;
 mod dependencies;
 mod hostile;
 mod minilm;
+mod model_uri;
 mod native;
 mod overload;
 mod python;
