@@ -14,6 +14,7 @@ mod hostile;
 mod media;
 mod minilm;
 mod mlflow_replay;
+mod model_uri;
 mod native;
 mod onnx_flavor;
 mod overload;

@@ -11,6 +11,7 @@ import functools
 import http.client
 import http.server
 import json
+import logging
 import os
 import shutil
 import subprocess
@@ -129,8 +130,8 @@ def registered(address, cache):
     served(f"runs:/{run}/iris", "label_one", **cache)
     served(f"runs:/{run}/old/model", "label_one", **cache)
     served(where, "label_two", **cache)
-    served(f"{address}/api/2.0/mlflow-artifacts/artifacts/".replace("http:", "mlflow-artifacts:").split("/api")[0]
-           + where.removeprefix("mlflow-artifacts:"), "label_two", **cache)
+    host = address.removeprefix("http://")
+    served(where.replace("mlflow-artifacts:/", f"mlflow-artifacts://{host}/"), "label_two", **cache)
     ranges(address, where)
     refused("models:/iri/1", "did you mean `iris`?", **cache)
     refused("models:/iris/9", "its newest version is 2", **cache)
@@ -200,14 +201,20 @@ def bucket(folder, model):
         server.stop()
 
 
+class Quiet(http.server.SimpleHTTPRequestHandler):
+    """Says nothing of each request."""
+
+    def log_message(self, *_):
+        pass
+
+
 def archives(folder, model):
     """Archives over HTTP."""
     shared = Path(folder) / "shared"
     shared.mkdir()
     for kind in ["gztar", "tar", "zip"]:
         shutil.make_archive(str(shared / "iris"), kind, model)
-    handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=shared)
-    handler.log_message = lambda *_: None
+    handler = functools.partial(Quiet, directory=shared)
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         address = f"http://127.0.0.1:{server.server_address[1]}"
@@ -248,6 +255,8 @@ def authenticated(folder):
 
 
 def main():
+    for name in ["werkzeug", "mlflow", "alembic"]:
+        logging.getLogger(name).setLevel(logging.ERROR)
     # What is set where this runs must not decide what it finds.
     for name in list(os.environ):
         if name.startswith(("AWS_", "AZURE_", "GOOGLE_", "MLFLOW_TRACKING_", "MLFLOW_REGISTRY_")):

@@ -178,6 +178,10 @@ impl RegistryError {
                  machine reach it?"
                     .to_owned(),
             ),
+            Self::Tls { message, .. } if message.contains("CertificateRequired") => Some(
+                "it wants to know us by a certificate: MLFLOW_TRACKING_CLIENT_CERT_PATH names a PEM file with one and its key"
+                    .to_owned(),
+            ),
             Self::Tls { .. } => Some(
                 "MLFLOW_TRACKING_SERVER_CERT_PATH names a PEM file with the authority that signed its certificate"
                     .to_owned(),

@@ -89,7 +89,7 @@ impl FileStore {
         if is_name(name) && folder.join("meta.yaml").is_file() {
             return Ok(folder);
         }
-        let mut error = missing::model(self.server(), name, &folders(&models));
+        let mut error = missing::model(self.server(), name, Some(&folders(&models)));
         if let RegistryError::NotFound { hint, .. } = &mut error
             && self.folder.with_file_name("mlflow.db").is_file()
         {

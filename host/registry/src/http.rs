@@ -302,7 +302,7 @@ pub(crate) fn failed(url: &Url, error: &reqwest::Error) -> RegistryError {
     let message = chain(error);
     let server = server(url);
     // rustls's own words: its errors are hidden in those of the layers above.
-    let words = ["certificate", "TLS", "tls", "InvalidContentType", "HandshakeFailure"];
+    let words = ["certificate", "TLS", "tls", "InvalidContentType", "fatal alert"];
     if words.iter().any(|word| message.contains(word)) {
         RegistryError::Tls { server, message }
     } else {

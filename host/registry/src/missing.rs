@@ -9,13 +9,13 @@ use crate::uri::{list, nearest};
 /// So many names at most in a message.
 const MOST: usize = 8;
 
-/// No registered model of that name; `names` are those that are there.
-pub(crate) fn model(server: String, name: &str, names: &[String]) -> RegistryError {
-    let hint = match nearest(name, names) {
-        Some(meant) => Some(format!("did you mean `{}`?", printable(meant))),
-        None if names.is_empty() => Some("no model is registered there".to_owned()),
-        None => Some(format!("registered there: {}", some(names))),
-    };
+/// No registered model of that name; `names` are those that are there, where that is known.
+pub(crate) fn model(server: String, name: &str, names: Option<&[String]>) -> RegistryError {
+    let hint = names.map(|names| match nearest(name, names) {
+        Some(meant) => format!("did you mean `{}`?", printable(meant)),
+        None if names.is_empty() => "no model is registered there".to_owned(),
+        None => format!("registered there: {}", some(names)),
+    });
     RegistryError::NotFound { server, what: format!("registered model `{}`", printable(name)), hint }
 }
 

@@ -337,29 +337,27 @@ impl<'a> Rest<'a> {
         match self.get::<RegisteredAnswer>(&["registered-models", "get"], &[("name", name)], &what).await? {
             Answer::Yes(answer) => Ok(answer.registered_model),
             // Names are a courtesy: a server that does not give them has no less said that there is no such model.
-            Answer::No => Err(missing::model(self.server(), name, &self.names().await.unwrap_or_default())),
+            Answer::No => Err(missing::model(self.server(), name, self.names().await.as_deref())),
         }
     }
 
-    async fn names(&self) -> Result<Vec<String>, RegistryError> {
+    /// None where the server does not say.
+    async fn names(&self) -> Option<Vec<String>> {
         let mut names = Vec::new();
         let mut page = String::new();
         for _ in 0..PAGES {
             let query = [("max_results", "100"), ("page_token", page.as_str())];
             let query = if page.is_empty() { &query[..1] } else { &query[..] };
             let path = ["registered-models", "search"];
-            match self.get::<RegisteredModels>(&path, query, "the question which models there are").await? {
-                Answer::Yes(answer) => {
-                    names.extend(answer.registered_models.into_iter().map(|model| model.name));
-                    page = answer.next_page_token;
-                }
-                Answer::No => break,
-            }
+            let asked = self.get::<RegisteredModels>(&path, query, "the question which models there are");
+            let Ok(Answer::Yes(answer)) = asked.await else { return None };
+            names.extend(answer.registered_models.into_iter().map(|model| model.name));
+            page = answer.next_page_token;
             if page.is_empty() {
                 break;
             }
         }
-        Ok(names)
+        Some(names)
     }
 
     pub(crate) async fn logged_model(&self, id: &str) -> Result<String, RegistryError> {

@@ -57,8 +57,12 @@ pub(super) async fn resolve(registry: &Registry, uri: &ModelUri) -> anyhow::Resu
 /// Its files on this machine. People see how far it is.
 pub(super) async fn fetch(registry: &Registry, pinned: &Pinned) -> anyhow::Result<Brought> {
     let folder = registry.fetch(pinned, &Shown::new()).await.map_err(with_hint)?;
-    let from = if folder.cached { "the cache" } else { "its server" };
-    tracing::info!(model = %pinned, directory = %folder.path.display(), "model from {from}");
+    let directory = folder.path.display();
+    if folder.cached {
+        tracing::debug!(model = %pinned, %directory, "the model was on this machine already");
+    } else {
+        tracing::info!(model = %pinned, %directory, "the model was downloaded");
+    }
     Ok(Brought { directory: folder.path, name: pinned.name.clone() })
 }
 

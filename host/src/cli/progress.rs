@@ -37,8 +37,8 @@ impl Progress for Shown {
     fn begins(&self, what: &str, total: Option<u64>) {
         if let Some(log) = &self.log {
             let mut log = log.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+            // Said only of what takes long: whoever watches a bucket finds it unchanged again and again.
             *log = Log { what: what.to_owned(), total, last: Instant::now() };
-            tracing::info!(from = what, bytes = total, "downloading a model");
             return;
         }
         let template = match total {

@@ -78,7 +78,7 @@ mod tests {
         assert!(settings.insecure_tls && settings.username.is_none());
         assert_eq!(settings.cache, Some(PathBuf::from("/cache/models")));
         let bucket: Vec<_> = settings.bucket.iter().map(|(name, _)| name.as_str()).collect();
-        assert_eq!(bucket, ["MLFLOW_S3_ENDPOINT_URL", "AWS_SECRET_ACCESS_KEY"]);
+        assert_eq!(bucket, ["AWS_SECRET_ACCESS_KEY", "MLFLOW_S3_ENDPOINT_URL"]);
         assert!(!format!("{settings:?}").contains("hunter2"));
     }
 
