@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # The Python servers that `cargo bench --bench serve` measures beside mlhost: one virtual environment each, by pip alone,
 # and the iris graph logged as an MLflow model. Run by people, once; a second run only looks whether all is there.
-# Installs nothing outside the target directory and starts no server.
+# `tests/mlflow/run.sh` takes its own from here too. Installs nothing outside the target directory and starts no server.
 #
-#   benches/venvs.sh [fastapi] [mlflow]
+#   benches/venvs.sh [fastapi] [mlflow] [mlflow-tests]
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -16,6 +16,8 @@ onnxruntime=onnxruntime==1.31.1
 fastapi_packages=(fastapi==0.165.0 'uvicorn[standard]==0.54.0' orjson==3.13.0 "$onnxruntime")
 # 3.18 does not install as it is published.
 mlflow_packages=(mlflow==3.17.2 onnx==1.23.2 "$onnxruntime")
+# What `tests/mlflow` compares mlhost with, and what makes up its requests.
+mlflow_tests_packages=("${mlflow_packages[@]}" hypothesis==6.155.2)
 
 # install NAME PACKAGE...: complete or not at all, so that the benchmark never meets half of one.
 install() {
@@ -37,9 +39,10 @@ for name in "$@"; do
             install mlflow "${mlflow_packages[@]}"
             "$venvs/mlflow/bin/python" benches/serve/mlflow_model.py models/iris/iris.onnx "$venvs/mlflow/iris"
             ;;
+        mlflow-tests) install mlflow-tests "${mlflow_tests_packages[@]}" ;;
         *)
             echo "error: there is no server \`$name\`" >&2
-            echo "hint: fastapi and mlflow are known" >&2
+            echo "hint: fastapi, mlflow and mlflow-tests are known" >&2
             exit 2
             ;;
     esac

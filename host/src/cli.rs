@@ -13,10 +13,13 @@ mod compile;
 mod fetch_runtime;
 mod inspect;
 mod log;
+mod mlflow_shim;
 mod model;
+mod model_uri;
 mod origin;
 mod package;
 mod predict;
+mod progress;
 mod serve;
 mod validate;
 
@@ -42,6 +45,7 @@ pub fn main() -> ExitCode {
         Command::Build(args) => build::run(args),
         Command::Compile(args) => compile::run(&args),
         Command::Inspect(args) => inspect::run(&args),
+        Command::MlflowShim(args) => mlflow_shim::run(&args),
         Command::FetchRuntime => fetch_runtime::run(),
     };
     match outcome {

@@ -11,11 +11,12 @@ use serde_json::Value;
 use crate::running::root;
 
 /// Every package of the workspace and the workspace packages it may depend on: no arrow upward, no circle.
-const MAY_DEPEND_ON: [(&str, &[&str]); 7] = [
-    ("mlhost", &["mlhost-bundle", "mlhost-nn", "mlhost-sandbox", "mlhost-wire"]),
+const MAY_DEPEND_ON: [(&str, &[&str]); 8] = [
+    ("mlhost", &["mlhost-bundle", "mlhost-nn", "mlhost-registry", "mlhost-sandbox", "mlhost-wire"]),
     ("mlhost-bundle", &["mlhost-wire"]),
     ("mlhost-guest", &[]),
     ("mlhost-nn", &["mlhost-wire"]),
+    ("mlhost-registry", &[]),
     ("mlhost-sandbox", &["mlhost-nn", "mlhost-wire"]),
     ("mlhost-wire", &[]),
     ("xtask", &[]),
@@ -25,13 +26,16 @@ const MAY_DEPEND_ON: [(&str, &[&str]); 7] = [
 const FOR_TESTS: [(&str, &str); 1] = [("mlhost", "mlhost-guest")];
 
 /// Libraries that one package alone may know, for tests too.
-const KNOWN_ONLY_TO: [(&str, &str); 9] = [
+const KNOWN_ONLY_TO: [(&str, &str); 12] = [
     ("clap", "mlhost"),
     ("cranelift-codegen", "mlhost-sandbox"),
     ("http-body-util", "mlhost"),
     ("hyper", "mlhost"),
     ("hyper-util", "mlhost"),
+    ("object_store", "mlhost-registry"),
     ("ort", "mlhost-nn"),
+    ("reqwest", "mlhost-registry"),
+    ("rustls", "mlhost-registry"),
     ("wasmtime", "mlhost-sandbox"),
     ("wasmtime-wasi", "mlhost-sandbox"),
     ("wit-component", "mlhost"),

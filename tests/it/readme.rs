@@ -70,6 +70,11 @@ fn the_readmes_own_commands_run() {
                 let error = String::from_utf8(output.stderr).unwrap();
                 assert!(error.contains("`PATH`"), "{error}");
             }
+            "mlflow-shim" => {
+                let output = mlhost().args(&words).current_dir(folder.path()).output().unwrap();
+                assert!(output.status.success(), "{command}: {}", String::from_utf8_lossy(&output.stderr));
+                assert!(folder.path().join(words[1]).join("uvicorn").is_file());
+            }
             "inspect" | "compile" | "predict" | "package" | "validate" => {
                 let words = placed(&words, folder.path(), &iris);
                 let output = mlhost().args(&words).current_dir(folder.path()).output().unwrap();
@@ -104,7 +109,7 @@ fn served(words: &[&str], folder: &Path, iris: &Path) {
 
 #[test]
 fn every_script_named_in_the_papers_is_there_and_runs() {
-    for script in ["benches/instructions.sh", "benches/venvs.sh", ".ci/run"] {
+    for script in ["benches/instructions.sh", "benches/venvs.sh", "tests/mlflow/run.sh", ".ci/run"] {
         let path = root().join(script);
         let checked = Command::new("bash").arg("-n").arg(&path).status().unwrap();
         assert!(checked.success(), "{script}");

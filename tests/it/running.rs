@@ -107,6 +107,23 @@ impl Running {
         self.post("/invocations", Some("application/json"), body.as_bytes())
     }
 
+    /// Any method without a body. Follows no redirect: where one leads is part of the answer.
+    pub(crate) fn request(&self, method: &str, path: &str) -> Answer {
+        let agent: ureq::Agent = ureq::Agent::config_builder()
+            .http_status_as_error(false)
+            .max_redirects(0)
+            .allow_non_standard_methods(true)
+            .timeout_global(Some(PATIENCE))
+            .build()
+            .into();
+        let request = ureq::http::Request::builder()
+            .method(method)
+            .uri(format!("http://{}{path}", self.address()))
+            .body(())
+            .unwrap();
+        answer(agent.run(request))
+    }
+
     pub(crate) fn post(&self, path: &str, content_type: Option<&str>, body: &[u8]) -> Answer {
         let mut request = agent().post(format!("http://{}{path}", self.address()));
         if let Some(content_type) = content_type {

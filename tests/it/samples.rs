@@ -10,7 +10,7 @@ use crate::running::{Running, models, root};
 /// The references were computed by another path through the same kernels, in another order of operations.
 const TOLERANCE: f64 = 1e-5;
 
-const SAMPLES: [&str; 5] = ["iris", "titanic", "magika", "digits", "echo"];
+const SAMPLES: [&str; 6] = ["iris", "titanic", "magika", "digits", "echo", "describe"];
 
 #[test]
 fn samples_answer_their_calls_as_the_reference_says() {

@@ -2,8 +2,8 @@
 //!
 //! `host` opens a bundle once at start and hands its graphs to `nn` and its component to `sandbox`. A model
 //! directory is what MLflow writes: a file `MLmodel` and whatever it names. Fetching a directory from a model URI
-//! is a step before [`Bundle::open`] and belongs here too once there is one; nothing after `open` needs to know
-//! where the directory came from. Never runs a model, never looks outside the directory, never trusts its content.
+//! is a step before [`Bundle::open`] and `mlhost-registry`'s; nothing from `open` on needs to know where the directory
+//! came from. Never runs a model, never looks outside the directory, never trusts its content.
 
 mod bundle;
 mod conversion;

@@ -1,5 +1,6 @@
 //! What can be typed: clap's types and nothing else. `config.rs` says what it means.
 
+use std::ffi::OsString;
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -11,10 +12,12 @@ use mlhost_wire::dialect::mlflow::Compat;
 
 use crate::config;
 
+mod mlflow_shim;
 mod package;
 mod predict;
 mod python;
 
+pub(super) use mlflow_shim::MlflowShimArgs;
 pub(super) use package::{PackageArgs, ValidateArgs};
 pub(super) use predict::PredictArgs;
 pub(super) use python::{PythonArgs, note};
@@ -44,6 +47,8 @@ pub(super) enum Command {
     Compile(Box<CompileArgs>),
     /// Say what a component imports, exports and would be granted, and where its calls start
     Inspect(Box<InspectArgs>),
+    /// Write a `uvicorn` that has `mlflow models serve` serve with mlhost
+    MlflowShim(MlflowShimArgs),
     /// Fetch the ONNX Runtime library into the cache, by pip
     FetchRuntime,
 }
@@ -121,12 +126,25 @@ pub(super) struct ServeArgs {
     pub(super) help: Option<bool>,
 }
 
+// === impl ServeArgs ===
+
+impl ServeArgs {
+    /// What `mlhost serve` followed by `words` is.
+    pub(super) fn typed(words: impl IntoIterator<Item = OsString>) -> Result<Self, clap::Error> {
+        let words = ["mlhost".into(), "serve".into()].into_iter().chain(words);
+        match Args::try_parse_from(words)?.command {
+            Command::Serve(args) => Ok(*args),
+            _ => Err(clap::Error::new(clap::error::ErrorKind::InvalidSubcommand)),
+        }
+    }
+}
+
 /// A bundle by `-m`, or its parts by `--component` and `--model`; and what it may use.
 #[derive(Clone, Debug, Default, clap::Args)]
 pub(super) struct SourceArgs {
-    /// Model directory, with an MLmodel file in it
-    #[arg(short = 'm', long = "model-uri", value_name = "DIR", conflicts_with_all = ["component", "model", "artifact"], required_unless_present_any = ["component", "model"])]
-    pub(super) model_uri: Option<PathBuf>,
+    /// Model directory, or model URI such as `models:/iris@champion`, `runs:/ID/model` or `s3://bucket/model`
+    #[arg(short = 'm', long = "model-uri", value_name = "URI", conflicts_with_all = ["component", "model", "artifact"], required_unless_present_any = ["component", "model"])]
+    pub(super) model_uri: Option<String>,
     /// Component with your own code; without it the graph is served as it is
     #[arg(long, value_name = "FILE")]
     pub(super) component: Option<PathBuf>,
@@ -186,7 +204,7 @@ pub(super) struct CompileArgs {
 
 #[derive(Debug, clap::Args)]
 pub(super) struct InspectArgs {
-    /// Component to look into, or a model directory, which is loaded as `serve` loads it
+    /// Component to look into, or a model directory or model URI, which is loaded as `serve` loads it
     pub(super) path: PathBuf,
     /// Load the component, too, and say where each call starts: load-context runs in a sandbox (always so for a model
     /// directory, and with `--model` or `--artifact`)

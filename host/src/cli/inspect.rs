@@ -7,7 +7,7 @@ use anyhow::Context as _;
 use mlhost_sandbox::{Engine, EngineOptions};
 
 use super::args::{InspectArgs, LogFormat};
-use super::{log, model};
+use super::{log, model, model_uri};
 use crate::app::App;
 use crate::config::{self, ServerConfig};
 use crate::inspect::{Inspection, Loaded, inspect};
@@ -31,14 +31,21 @@ pub(super) fn run(args: &InspectArgs) -> anyhow::Result<()> {
 fn inspection(args: &InspectArgs) -> anyhow::Result<Inspection> {
     let path = args.path.display();
     let allowed = model::allowed(&args.parts);
-    let is_directory = args.path.is_dir();
+    // What is there is a path, whatever it looks like.
+    let brought = match args.path.to_str().filter(|_| !args.path.exists()) {
+        Some(uri) => model_uri::bring_remote(uri)?,
+        None => None,
+    };
+    let is_directory = brought.is_some() || args.path.is_dir();
     let named = !args.parts.model.is_empty() || !args.parts.artifact.is_empty();
     anyhow::ensure!(
         !(is_directory && named),
         "`{path}` is a model directory, which names its own graphs and artifacts\n\
          hint: `--model` and `--artifact` go with a component's file"
     );
-    let source = if is_directory {
+    let source = if let Some(brought) = brought {
+        model::from_brought(brought, &allowed)?
+    } else if is_directory {
         model::from_bundle(&args.path, &allowed)?
     } else {
         model::from_parts(Some(&args.path), &args.parts, &allowed)?

@@ -1,6 +1,6 @@
 //! From flags to a model that can be loaded: what `mlhost serve`, `compile` and `inspect` have in common.
 //!
-//! Reads the files that flags or the bundle name; loads ONNX Runtime, which is once a process. Loads no model.
+//! Reads the files that flags or the bundle name, wherever `model_uri` has brought them from; loads ONNX Runtime, which is once a process. Loads no model.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -11,6 +11,7 @@ use mlhost_wire::dialect::Interface;
 
 use super::Defect;
 use super::args::{PartArgs, SourceArgs};
+use super::model_uri::{self, Brought};
 use crate::config::{self, LimitsAllowed};
 use crate::model_source::{GraphFile, ModelSource};
 use crate::onnxruntime;
@@ -32,9 +33,21 @@ pub(super) fn allowed(parts: &PartArgs) -> LimitsAllowed {
 /// Reads the model that the flags name.
 pub(super) fn source(args: &SourceArgs, allowed: &LimitsAllowed) -> anyhow::Result<ModelSource> {
     match &args.model_uri {
-        Some(directory) => from_bundle(directory, allowed),
+        Some(uri) => from_uri(uri, allowed),
         None => from_parts(args.component.as_deref(), &args.parts, allowed),
     }
+}
+
+/// Reads the model that a directory's path or a model URI names. A registered model has its registered name.
+pub(super) fn from_uri(uri: &str, allowed: &LimitsAllowed) -> anyhow::Result<ModelSource> {
+    from_brought(model_uri::bring(uri)?, allowed)
+}
+
+/// Reads a model that a model URI named.
+pub(super) fn from_brought(brought: Brought, allowed: &LimitsAllowed) -> anyhow::Result<ModelSource> {
+    let mut source = from_bundle(&brought.directory, allowed)?;
+    source.name = brought.name.unwrap_or(source.name);
+    Ok(source)
 }
 
 /// Reads a model directory.

@@ -47,12 +47,8 @@ pub(super) fn run(args: &ServeArgs) -> anyhow::Result<()> {
         intra_op_threads: args.intra_op_threads.map(|threads| threads as usize),
         ..model::allowed(&args.source.parts)
     };
-    let named = Named {
-        source: args.source.clone(),
-        accept: args.accept.clone(),
-        allowed,
-        model_config: config::model_config_overrides(&environment)?,
-    };
+    let model_config = config::model_config_overrides(&environment)?;
+    let named = Named::new(args.source.clone(), &args.accept, allowed, model_config)?;
     let parts = args.source.parts.clone();
     model::runtime()?.block_on(async {
         let target = named.look().await?;

@@ -13,7 +13,7 @@ use bytes::Bytes;
 use futures_util::FutureExt as _;
 use http_body_util::Full;
 use hyper::body::Incoming;
-use hyper::header::{ALLOW, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
+use hyper::header::{ALLOW, CONTENT_TYPE, HeaderValue, LOCATION, RETRY_AFTER};
 use hyper::{Method, Request, Response, StatusCode, Uri};
 use mlhost_wire::dialect::mlflow::Mlflow;
 use mlhost_wire::dialect::{self, Answer, Dialect as _};
@@ -53,6 +53,8 @@ enum Route {
     Version,
     Metrics,
     WrongMethod(&'static str),
+    /// A known route with slashes behind it, and the route.
+    Slashed(&'static str),
     Unknown,
 }
 
@@ -100,6 +102,7 @@ impl Service {
                 response.headers_mut().insert(ALLOW, HeaderValue::from_static(allowed));
                 return Ok(response);
             }
+            Route::Slashed(path) => return Ok(redirect(path, request.uri().query())),
             Route::Unknown => {
                 let public =
                     format!("there is no `{}`; the routes are {}", request.uri().path(), ROUTES.join(", "));
@@ -174,7 +177,11 @@ impl Route {
             "/version" if reads => Self::Version,
             "/metrics" if reads => Self::Metrics,
             "/ping" | "/health" | "/version" | "/metrics" => Self::WrongMethod("GET, HEAD"),
-            _ => Self::Unknown,
+            path => {
+                let plain = path.trim_end_matches('/');
+                let known = ["/invocations", "/ping", "/health", "/version", "/metrics"].into_iter();
+                known.filter(|known| *known == plain).map(Self::Slashed).next().unwrap_or(Self::Unknown)
+            }
         }
     }
 }
@@ -188,6 +195,17 @@ fn asks_for_detail(uri: &Uri) -> bool {
 /// MLflow's health and version routes say `application/json` over bodies that are not: clients rely on neither.
 fn plain(body: &'static str) -> Answer {
     Answer { status: 200, content_type: Some("application/json".to_owned()), body: body.into() }
+}
+
+/// Where MLflow sends whoever adds a slash. Relative, so that it leads nowhere else whatever `Host` says.
+fn redirect(path: &str, query: Option<&str>) -> Response<Full<Bytes>> {
+    let target = query.map_or_else(|| path.to_owned(), |query| format!("{path}?{query}"));
+    let mut response = Response::new(Full::new(Bytes::new()));
+    *response.status_mut() = StatusCode::TEMPORARY_REDIRECT;
+    if let Ok(target) = HeaderValue::try_from(target) {
+        response.headers_mut().insert(LOCATION, target);
+    }
+    response
 }
 
 fn respond(answer: Answer) -> Response<Full<Bytes>> {

@@ -62,6 +62,7 @@ fn parquet_files() -> impl Strategy<Value = Vec<u8>> {
         include_bytes!("parquet/types_none.parquet").to_vec(),
         include_bytes!("parquet/types_gzip.parquet").to_vec(),
         include_bytes!("parquet/types_lz4.parquet").to_vec(),
+        include_bytes!("parquet/types_zstd.parquet").to_vec(),
         include_bytes!("parquet/types_plain.parquet").to_vec(),
         include_bytes!("parquet/types_v2.parquet").to_vec(),
         include_bytes!("parquet/more.parquet").to_vec(),

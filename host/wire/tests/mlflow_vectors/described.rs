@@ -3,13 +3,13 @@
 use mlhost_wire::values::{Call, Column, ColumnData, Elements, Input, Table, Tensor, Value};
 use serde_json::Value as Json;
 
-use crate::python::Python;
+use super::python::Python;
 
 /// What a model gets.
 #[derive(Debug, PartialEq)]
 pub(crate) enum Described {
-    /// Columns: name, type, values.
-    Table { rows: usize, columns: Vec<(String, String, Vec<Python>)> },
+    /// The rows' names, and columns: name, type, values.
+    Table { index: Vec<String>, columns: Vec<(String, String, Vec<Python>)> },
     /// Tensors: name (empty for the only one), type, shape and elements as nested lists.
     Tensors(Vec<(String, String, Vec<u64>, Python)>),
     /// A body as it is.
@@ -36,7 +36,10 @@ pub(crate) fn expected(input: &Json) -> Described {
                 let cells = cells.collect();
                 (name, dtype, cells)
             });
-            Described::Table { rows: rows.len(), columns: columns.collect() }
+            // The experiments did not say; none of them names rows.
+            let positions = || (0..rows.len()).map(|row| row.to_string()).collect();
+            let index = if input["index"].is_array() { texts("index") } else { positions() };
+            Described::Table { index, columns: columns.collect() }
         }
         "ndarray" => Described::Tensors(vec![array("", input)]),
         "list" => {
@@ -81,7 +84,8 @@ pub(crate) fn described(call: &Call) -> Described {
         Input::Table(table) => {
             table.check().expect("a consistent table");
             Described::Table {
-                rows: table.rows,
+                // A table has no index: rows go by their position.
+                index: (0..table.rows).map(|row| row.to_string()).collect(),
                 columns: table.columns.iter().map(|it| column(table, it)).collect(),
             }
         }

@@ -60,6 +60,8 @@ pq.write_table(
 pd.DataFrame({"a": [1, 2]}, index=pd.Index(["x", "y"])).to_parquet(HERE / "index.parquet")
 pd.DataFrame({"a": [1, 2]}, index=pd.Index(["x", "y"], name="key")).to_parquet(HERE / "named_index.parquet")
 pd.DataFrame(np.arange(8, dtype="float32").reshape(2, 4)).to_parquet(HERE / "numbered.parquet")
+iris = ["sepal_length", "sepal_width", "petal_length", "petal_width"]
+pd.DataFrame([[5.1, 3.5, 1.4, 0.2], [6.7, 3.0, 5.2, 2.3]], columns=iris).to_parquet(HERE / "iris.parquet")
 pd.DataFrame({"a": pd.Series([], dtype="float64")}).to_parquet(HERE / "empty.parquet")
 pq.write_table(pa.table({"a": list(range(2500)), "s": [str(n % 7) for n in range(2500)]}), HERE / "groups.parquet",
                row_group_size=1000, data_page_size=256)

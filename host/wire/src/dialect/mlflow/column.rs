@@ -76,8 +76,10 @@ impl<'c> ColumnBuilder<'c> {
     /// Appends a cell that is no list and no object.
     #[inline]
     pub(super) fn push(&mut self, scalar: Scalar<'_>) -> Result<(), Fault> {
+        // A column without a type is one of floats for as long as nothing but numbers comes.
+        let floats = self.spec.is_some() || matches!(scalar, Scalar::Float(_) | Scalar::Integer(_));
         let outcome = match &mut self.data {
-            ColumnData::F64(values) if !self.untyped => scalar.float().map(|value| {
+            ColumnData::F64(values) if floats && !self.untyped => scalar.float().map(|value| {
                 values.push(value);
                 true
             }),

@@ -87,11 +87,11 @@ impl Body {
         });
     }
 
-    /// A missing value, which pandas has a number or a moment of its own for in such columns.
+    /// A missing value, which pandas has a number or a moment of its own for in such columns; in texts, too, a number.
     #[cold]
     fn missing(&mut self, data: &ColumnData) {
         match data {
-            ColumnData::F64(_) | ColumnData::F32(_) => self.not_finite(f64::NAN),
+            ColumnData::F64(_) | ColumnData::F32(_) | ColumnData::Text(_) => self.not_finite(f64::NAN),
             ColumnData::Datetime(_) if self.compat.is_strict() => self.bytes.extend_from_slice(b"\"NaT\""),
             _ => self.bytes.extend_from_slice(b"null"),
         }

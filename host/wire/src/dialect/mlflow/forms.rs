@@ -9,6 +9,7 @@ use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visi
 
 use super::context::{Context, Form, bad_input};
 use super::frame::{Frame, Plan};
+use super::refuse::MISSING_INPUTS;
 use super::scalar::{Scalar, forward_scalars};
 use super::split::Split;
 use super::table::{Columns, Row, Rows, Shape};
@@ -200,7 +201,9 @@ impl<'c, 'x> Element<'_, '_, 'c, 'x> {
         match self.bare {
             Some(tensor) if self.rows.rows == 0 => Ok(Nested { tensor, depth: 1, context }),
             Some(_) => Err(context.refuse(bad_input(format!("record {} is not an object", self.elements)))),
-            None => Err(context.refuse(bad_input("the model takes several tensors: give them by name"))),
+            None => {
+                Err(context.refuse(bad_input(format!("{MISSING_INPUTS}by name: it takes several tensors"))))
+            }
         }
     }
 

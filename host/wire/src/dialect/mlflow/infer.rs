@@ -214,3 +214,30 @@ pub(super) fn push_element(
         return Ok(());
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::dialect::mlflow::{Compat, Mlflow};
+    use crate::dialect::{Dialect as _, Interface, Request};
+    use crate::values::{ColumnData, Input, Packed};
+
+    /// The only column of these cells, without a signature.
+    fn column(cells: &[&str]) -> ColumnData {
+        let body = format!(r#"{{"dataframe_split": {{"data": [[{}]]}}}}"#, cells.join("], ["));
+        let request = Request { content_type: Some("application/json"), body: body.as_bytes() };
+        let decoded = Mlflow { compat: Compat::Sane }.decode(request, &Interface::default()).unwrap();
+        let Input::Table(mut table) = decoded.call.input else { panic!("no table") };
+        table.columns.pop().unwrap().data
+    }
+
+    #[test]
+    fn a_column_widens_to_json_whatever_comes_first() {
+        let json = |cells: &[&str]| ColumnData::Json(cells.iter().collect::<Packed>());
+        for cells in
+            [["0.5", r#""x""#], ["0.5", r#""1e3""#], ["1", r#""x""#], ["0.5", "true"], [r#""x""#, "0.5"]]
+        {
+            assert_eq!(column(&cells), json(&cells), "{cells:?}");
+        }
+        assert_eq!(column(&["0.5", "1"]), ColumnData::F64(vec![0.5, 1.0]));
+    }
+}

@@ -67,10 +67,8 @@ impl Scalar<'_> {
             Self::Unsigned(value) => Ok(value as f64),
             Self::Boolean(value) => Ok(f64::from(u8::from(value))),
             Self::Null => Ok(f64::NAN),
-            Self::Text(text) => text
-                .trim()
-                .parse()
-                .map_err(|_| format!("could not convert string to float: {}", python_literal(text))),
+            Self::Text(text) => number(text)
+                .ok_or_else(|| format!("could not convert string to float: {}", python_literal(text))),
         }
     }
 
@@ -84,10 +82,8 @@ impl Scalar<'_> {
             // Saturates beyond 128 bits, which no type here holds.
             Self::Float(value) if value.is_finite() => value as i128,
             Self::Float(value) => return Err(format!("cannot convert {value} to {type_name}")),
-            Self::Text(text) => text
-                .trim()
-                .parse()
-                .map_err(|_| format!("invalid literal for int() with base 10: {}", python_literal(text)))?,
+            Self::Text(text) => number(text)
+                .ok_or_else(|| format!("invalid literal for int() with base 10: {}", python_literal(text)))?,
             Self::Null => return Err(format!("null cannot be converted to {type_name}")),
         };
         T::try_from(wide).map_err(|_| format!("Python integer {wide} out of bounds for {type_name}"))
@@ -128,6 +124,21 @@ impl Scalar<'_> {
         }
         Some(buffer)
     }
+}
+
+/// A number as Python reads it out of a text: with space around it, and underscores between its digits.
+fn number<T: std::str::FromStr>(text: &str) -> Option<T> {
+    let text = text.trim();
+    let parsed = text.parse().ok();
+    if parsed.is_some() || !text.contains('_') {
+        return parsed;
+    }
+    let digit = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_digit);
+    let bytes = text.as_bytes();
+    let between =
+        |at: usize| digit(at.checked_sub(1).and_then(|at| bytes.get(at))) && digit(bytes.get(at + 1));
+    let placed = bytes.iter().enumerate().all(|(at, byte)| *byte != b'_' || between(at));
+    if placed { text.replace('_', "").parse().ok() } else { None }
 }
 
 /// A text as Python's `repr` writes it, shortened where it is long.
@@ -173,6 +184,10 @@ mod tests {
             (Scalar::Float(f64::NAN), None),
             (Scalar::Float(1e300), None),
             (Scalar::Text("1.5"), None),
+            (Scalar::Text("1_000"), Some(1000)),
+            (Scalar::Text("1__0"), None),
+            (Scalar::Text("_1"), None),
+            (Scalar::Text("1_"), None),
             (Scalar::Null, None),
         ] {
             assert_eq!(scalar.integer::<i32>("int32").ok(), expected, "{scalar:?}");
@@ -197,9 +212,13 @@ mod tests {
 
     #[test]
     fn texts_are_floats_where_python_reads_them_so() {
-        for (text, expected) in
-            [("1.5", 1.5), ("inf", f64::INFINITY), ("-Infinity", f64::NEG_INFINITY), (" 2 ", 2.0)]
-        {
+        for (text, expected) in [
+            ("1.5", 1.5),
+            ("1_0.5", 10.5),
+            ("inf", f64::INFINITY),
+            ("-Infinity", f64::NEG_INFINITY),
+            (" 2 ", 2.0),
+        ] {
             assert_eq!(Scalar::Text(text).float(), Ok(expected));
         }
         assert!(Scalar::Text("NaN").float().unwrap().is_nan());

@@ -82,13 +82,17 @@ fn strict_answers_have_what_json_has_not() {
     let columns = vec![
         column("a", ColumnData::F64(values), Some(vec![0, 1, 1, 1])),
         column("t", ColumnData::Datetime(vec![0; 4]), Some(vec![0, 1, 0, 1])),
+        column("s", ColumnData::Text(["a"; 4].iter().collect()), Some(vec![0, 1, 1, 1])),
+        column("b", ColumnData::Boolean(vec![1; 4]), Some(vec![0, 1, 1, 1])),
     ];
     let output = Output::Table(Table { columns, rows: 4 });
     let answer = encode(Reply { output }, Envelope::Predictions, Compat::Strict).unwrap();
     let epoch = "1970-01-01T00:00:00";
     let expected = format!(
-        "{{\"predictions\": [{{\"a\": NaN, \"t\": \"NaT\"}}, {{\"a\": NaN, \"t\": \"{epoch}\"}}, \
-         {{\"a\": Infinity, \"t\": \"NaT\"}}, {{\"a\": -Infinity, \"t\": \"{epoch}\"}}]}}"
+        "{{\"predictions\": [{{\"a\": NaN, \"t\": \"NaT\", \"s\": NaN, \"b\": null}}, \
+         {{\"a\": NaN, \"t\": \"{epoch}\", \"s\": \"a\", \"b\": true}}, \
+         {{\"a\": Infinity, \"t\": \"NaT\", \"s\": \"a\", \"b\": true}}, \
+         {{\"a\": -Infinity, \"t\": \"{epoch}\", \"s\": \"a\", \"b\": true}}]}}"
     );
     assert_eq!(String::from_utf8(answer.body).unwrap(), expected);
 }

@@ -140,14 +140,18 @@ pub(super) fn check_pages(
     budget: &mut Budget,
 ) -> Result<(), Problem> {
     let counted = match column.compression() {
-        Compression::UNCOMPRESSED | Compression::SNAPPY | Compression::LZ4 | Compression::LZ4_RAW => false,
+        Compression::UNCOMPRESSED
+        | Compression::SNAPPY
+        | Compression::LZ4
+        | Compression::LZ4_RAW
+        | Compression::ZSTD(_) => false,
         // Decompressed to its end before anything is compared.
         Compression::GZIP(_) => true,
         other => {
             let name = format!("{other:?}");
             let name = name.split('(').next().unwrap_or_default();
             return Err(format!(
-                "the codec {name} is not served; write the file with snappy, gzip, lz4 or none"
+                "the codec {name} is not served; write the file with snappy, gzip, lz4, zstd or none"
             ));
         }
     };
