@@ -39,7 +39,7 @@ fn same(ours: &Value, mlflows: &Value) -> bool {
 #[test]
 fn what_mlflow_logged_is_served_with_mlflows_answers() {
     let mut compared = 0;
-    for name in ["columns", "external", "tensor", "zipmap"] {
+    for name in ["columns", "external", "numbered", "tensor", "zipmap"] {
         let server = Running::start(&["-m", fixture(name).to_str().unwrap()]);
         for call in calls(name) {
             let answer = server.invoke(&call["request"].to_string());
@@ -50,7 +50,7 @@ fn what_mlflow_logged_is_served_with_mlflows_answers() {
             }
         }
     }
-    assert_eq!(compared, 11, "calls that MLflow answered");
+    assert_eq!(compared, 15, "calls that MLflow answered");
 }
 
 #[test]

@@ -35,7 +35,7 @@ fn directory(mlmodel: &str, files: &[(&str, &[u8])]) -> TempDir {
 
 #[test]
 fn what_mlflow_logged_and_the_samples_are_valid() {
-    let fixtures = ["columns", "external", "tensor", "zipmap", "classifier"].map(fixture);
+    let fixtures = ["columns", "external", "numbered", "tensor", "zipmap", "classifier"].map(fixture);
     let samples = ["iris", "titanic", "digits", "echo"].map(|name| models().join(name));
     for model in fixtures.iter().chain(&samples) {
         let (report, code) = validate(model);

@@ -111,7 +111,8 @@ impl<'c, 'x> Split<'c, 'x> {
             let width = Count::FirstRow.deserialize(&mut deserializer);
             let width = width.map_err(|error| context.syntax(text, &error))?.unwrap_or(0);
             let mut frame = Frame::new(self.plan, context);
-            if matches!(self.plan, Plan::NamedColumns(_) | Plan::NamedTensors(_)) {
+            if matches!(self.plan, Plan::NamedColumns(_) | Plan::NamedTensors(_)) && !self.plan.is_numbered()
+            {
                 let mut rows = Rows { frame: &mut frame, shape: Shape::Exact, targets: Vec::new(), rows: 0 };
                 let fault = rows.unnamed(width);
                 frame.check_present().map_err(|_| fault)?;

@@ -185,6 +185,9 @@ impl<'c, 'x> Rows<'_, 'c, 'x> {
             Plan::InferredColumns => {
                 self.targets = (0..width).map(|at| self.frame.find(&at.to_string(), at)).collect();
             }
+            plan if plan.is_numbered() => {
+                self.targets = (0..width).map(|at| self.frame.find(&at.to_string(), at)).collect();
+            }
             _ => return Err(self.unnamed(width)),
         }
         Ok(())
@@ -316,7 +319,7 @@ fn first_row<'de, A: SeqAccess<'de>>(rows: &mut Rows<'_, '_, '_>, mut seq: A) ->
         cells.push(cell);
     }
     // A list is no plain value, so it does not name a single column by itself.
-    let plain = !matches!(rows.frame.plan, Plan::NamedColumns(_));
+    let plain = !matches!(rows.frame.plan, Plan::NamedColumns(_)) || rows.frame.plan.is_numbered();
     let settled = if plain { rows.settle(cells.len()) } else { Err(rows.unnamed(cells.len())) };
     settled.map_err(|fault| context.refuse(fault))?;
     for (target, cell) in rows.targets.iter().zip(cells) {
