@@ -248,6 +248,13 @@ def own_types(case):
     return case.mlflow.status == 400 and re.search(found, message(case.mlflow)) is not None
 
 
+@rule("records and chat bodies for columns without names are cast column by column; MLflow compares types, or fails")
+def records_without_names(case):
+    found = r"Incompatible input types|Invalid object type"
+    of_records = case.request.form in ("inputs_records", "instances_records", "inputs_scalars", "chat")
+    return is_unnamed(case) and of_records and any(re.search(found, message(answer)) for answer in (case.mlflow, case.mlhost))
+
+
 @rule("values of an object are checked and passed on as the JSON they came as; MLflow makes 1.0 of a 1")
 def values_of_objects(case):
     def number(path, theirs, ours):
