@@ -13,8 +13,8 @@ RULES = []
 ABOUT = {
     "json": r"valid JSON|exactly one of the input fields|[Ee]xpected .* at line|EOF|not a string|not an object",
     "params": r"Invalid parameters|Parameters must be",
-    "missing": r"missing inputs|inputs were not named|must have the same length|same length",
-    "shape": r"Shape of input|first dimension of shape|unnamed input|inhomogeneous|requires tensor spec",
+    "missing": r"missing inputs|inputs were not named|same length",
+    "shape": r"has \d+ values, the columns before it|Shape of input|first dimension of shape|unnamed input|inhomogeneous|requires tensor spec",
     "cast": r"Failed to convert|could not convert|Invalid input\.|Incompatible input types|out of bounds|Failed to parse input|"
     r"Expected data to be|Invalid properties|could not be converted to the expected shape|Missing required properties|timezone-naive|error casting|unexpected error",
 }
@@ -106,11 +106,11 @@ def refused(case, pattern):
 
 
 def dtype(path, theirs, ours):
-    return path.endswith(".dtypes[]") and {theirs, ours} <= {"object", "str", "bool"}
+    return path.endswith(".dtypes[]") and {str(theirs), str(ours)} <= {"object", "str", "bool"}
 
 
 def missing(path, theirs, ours):
-    return path.endswith("values[][]") and theirs in ("None", "nan", "NaT", "False") and ours in ("None", "nan", "NaT")
+    return path.endswith("values[][]") and theirs in ("None", "nan", "NaT", "False", "True", "b'None'") and ours in ("None", "nan", "NaT")
 
 
 def named(path, theirs, ours):
@@ -172,7 +172,7 @@ def not_finite(case):
 
 @rule("an integer out of range is refused; MLflow lets it wrap around into another number")
 def out_of_range(case):
-    return refused(case, r"out of bounds for u?int|cannot be an integer|cannot convert float .* to integer")
+    return refused(case, r"out of bounds for u?int|`<class 'int'>` to `DataType.(integer|long)`|cannot be an integer|cannot convert float .* to integer")
 
 
 @rule("a moment before 1677 or after 2262 is refused; MLflow lets it wrap around into another one")
@@ -191,6 +191,8 @@ def truths(case):
 )
 def list_in_a_column(case):
     if refused(case, r"expected a single value, found (a list|an object)"):
+        return True
+    if case.request.form == "parquet" and refused(case, r"Can not safely convert object to"):
         return True
     # Bare lists for columns with names: MLflow puts each whole into the one column.
     bare = case.request.form in ("inputs_bare", "instances_bare", "content_type")
@@ -246,6 +248,13 @@ def own_types(case):
     return case.mlflow.status == 400 and re.search(found, message(case.mlflow)) is not None
 
 
+@rule("records and chat bodies for columns without names are cast column by column; MLflow compares types, or fails")
+def records_without_names(case):
+    found = r"Incompatible input types|Invalid object type"
+    of_records = case.request.form in ("inputs_records", "instances_records", "inputs_scalars", "chat")
+    return is_unnamed(case) and of_records and any(re.search(found, message(answer)) for answer in (case.mlflow, case.mlhost))
+
+
 @rule("values of an object are checked and passed on as the JSON they came as; MLflow makes 1.0 of a 1")
 def values_of_objects(case):
     def number(path, theirs, ours):
@@ -259,12 +268,12 @@ def texts_of_values(case):
     return "string" in case.types and only(case, spelled, dtype, missing, *([named] if is_unnamed(case) else []))
 
 
-@rule("a binary column of a CSV body holds the text's bytes; MLflow leaves the text")
+@rule("a binary column of a CSV or Parquet body holds a text's bytes; MLflow leaves the text")
 def binary_of_csv(case):
-    return case.request.form == "csv" and "binary" in case.types and any(encoded(*one) for one in parts(case)) and only(case, encoded, dtype, missing)
+    return case.request.form in ("csv", "parquet") and "binary" in case.types and any(encoded(*one) for one in parts(case)) and only(case, encoded, dtype, missing)
 
 
-@rule("a missing value is missing; pandas has None, NaN or False for it, as the request was written")
+@rule("a missing value is missing; pandas has None, NaN, a truth value or b'None' for it, as the request was written")
 def missing_values(case):
     return any(missing(*one) for one in parts(case)) and only(case, missing, dtype)
 
@@ -316,14 +325,26 @@ def infinity_among_texts(case):
 @rule("a number in an object, an array or a map is accepted where it fits; MLflow takes doubles and longs alone")
 def numbers_of_objects(case):
     found = r"Expected type (float|integer), received type|safely convert (float64 to float32|int64 to int32)"
+    found += r"|Failed to enforce schema of data `.*` with dtype `(float|integer)`"
     return is_nested(case) and case.mlflow.status == 400 and re.search(found, message(case.mlflow)) is not None
 
 
-@rule("arrays, objects and maps are taken in `inputs` and `instances` as in the other forms; MLflow refuses some of them")
+@rule("arrays, objects and maps are taken in `inputs` and `instances` as in the other forms; MLflow refuses some and mixes up others")
 def nested_arrays(case):
     found = r"Expected data to be|inhomogeneous|setting an array element|truth value of an array|Ensure that the input is a valid"
     found += r"|safely convert object|Can not safely convert|Invalid object type|Data must be 1-dimensional"
-    return is_nested(case) and is_array(case) and case.mlflow.status == 400 and re.search(found, message(case.mlflow)) is not None
+    if not (is_nested(case) and is_array(case)):
+        return False
+    turned = any(path.endswith(".shape[]") for path, *_ in parts(case))
+    if case.mlflow.status == 200:
+        return "array" in case.types and (turned or refused(case, r"Expected data to be list or numpy array"))
+    return re.search(found, message(case.mlflow)) is not None
+
+
+@rule("an infinity in a list of parameters is null, since a list is JSON to a guest; MLflow checks its type")
+def infinite_parameter(case):
+    found = re.search(r"Can not safely convert `<class 'float'>`.*for value `(nan|-?inf)`", message(case.mlflow))
+    return case.mlhost.status == 200 and found is not None
 
 
 @rule("a column of any values holds each of them as it came; pandas finds a type for it where it can")
@@ -331,14 +352,16 @@ def any_values(case):
     def widened(path, theirs, ours):
         if path.endswith(".dtypes[]"):
             return ours == "object"
-        return path.endswith("values[][]") and ours == re.sub(r"\.0$", "", theirs)
+        # numpy makes texts of the numbers in a list of both.
+        return path.endswith("values[][]") and (ours == re.sub(r"\.0$", "", theirs) or ours.replace("'", "") == theirs.replace("'", ""))
 
     return "any" in case.types and only(case, widened, missing)
 
 
 @rule("records in `inputs` are tensors by name, without a signature too; MLflow's model gets the list of records")
 def records_without_a_signature(case):
-    found = case.mlflow.json["predictions"].get("input", {}) if case.mlflow.status == 200 else {}
+    predictions = case.mlflow.json.get("predictions") if case.mlflow.status == 200 else None
+    found = predictions.get("input", {}) if isinstance(predictions, dict) else {}
     ours = parts(case) or refused(case, r"inhomogeneous|texts and other values are mixed|same length|values, ")
     return case.signature["inputs"] is None and found.get("kind") == "list" and found["len"] > 0 and bool(ours)
 
@@ -346,7 +369,9 @@ def records_without_a_signature(case):
 @rule("an object in `inputs` is columns where one of its values is a list; MLflow takes it for one row where others are not")
 def columns_or_one_row(case):
     found = r"has \d+ values, the columns before it|Failed to convert column"
-    return is_nested(case) and case.request.form == "inputs_scalars" and case.mlflow.status == 200 and refused(case, found)
+    body = case.request.json if case.request.form == "inputs_scalars" else {}
+    other = refused(case, found) or any(path.endswith(".shape[]") for path, *_ in parts(case))
+    return case.mlflow.status == 200 and other and (is_nested(case) or [] in body.get("inputs", {}).values())
 
 
 @rule("a whole number keeps its digits in a tensor; MLflow's goes through a double beside larger ones")

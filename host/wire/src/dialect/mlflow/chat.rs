@@ -14,6 +14,7 @@ use super::frame::{Frame, Plan};
 use super::lenient::without_infinities;
 use super::params;
 use super::python;
+use super::refuse::NO_CHAT;
 use super::table::{Columns, Row, Rows, Shape};
 use crate::fault::Fault;
 use crate::signature::{Schema, Signature};
@@ -54,10 +55,10 @@ pub(super) fn decode(context: &Context<'_>, signature: &Signature) -> Result<Cal
             data: without_infinities(&data).into_owned().into_bytes(),
         }),
         Some(Schema::Tensors(_)) => {
-            return Err(bad_input(
-                "Invalid input. The model takes tensors, and `messages`, `prompt` and `input` are forms of chat, \
-                 completion and embedding models; send `inputs`",
-            ));
+            return Err(bad_input(format!(
+                "{NO_CHAT}and `messages`, `prompt` and `input` are forms of chat, completion and embedding models; send \
+                 `inputs`"
+            )));
         }
         Some(Schema::Columns(columns)) => {
             // A single list or object of such a column is one cell, so that the body is one row.

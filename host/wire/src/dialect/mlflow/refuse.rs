@@ -20,6 +20,8 @@ pub(super) const INCOMPATIBLE: &str = "Incompatible input types for column ";
 pub(super) const WRONG_TYPE: &str = "dtype of input ";
 /// How MLflow begins the messages for columns of a table that make no tensor.
 pub(super) const NO_TENSOR: &str = "The input pandas dataframe column ";
+/// How the message begins for a chat body to a model of tensors, which lacks its inputs to MLflow.
+pub(super) const NO_CHAT: &str = "Invalid input. The model takes tensors, ";
 pub(super) const NO_ROWS: &str = "Input DataFrame is empty.";
 /// How MLflow begins the message for parameters that are no object.
 pub(super) const NO_DICTIONARY: &str = "Parameters must be a dictionary.";
@@ -60,8 +62,17 @@ fn plain(fault: &Fault) -> Answer {
 
 /// MLflow's `error_code`, `sqlstate` and `error_class`; the last two are empty where MLflow has none.
 fn codes(fault: &Fault) -> [&'static str; 3] {
-    let enforced =
-        [MISSING_INPUTS, TOO_FEW_INPUTS, WRONG_SHAPE, WRONG_TYPE, INCOMPATIBLE, ZONED, NO_TENSOR, NO_ROWS];
+    let enforced = [
+        MISSING_INPUTS,
+        TOO_FEW_INPUTS,
+        WRONG_SHAPE,
+        WRONG_TYPE,
+        INCOMPATIBLE,
+        ZONED,
+        NO_TENSOR,
+        NO_ROWS,
+        NO_CHAT,
+    ];
     match fault.kind {
         // One kind of fault has two codes in MLflow, by where it is found; the message, which this dialect wrote,
         // tells them apart.
