@@ -126,10 +126,10 @@ def registered(address, cache):
         ("models:/iris/none", "label_two"),
     ]:
         served(uri, label, "iris", **cache)
-    served(f"models:/{model}", "label_two", **cache)
-    served(f"runs:/{run}/iris", "label_one", **cache)
-    served(f"runs:/{run}/old/model", "label_one", **cache)
-    served(where, "label_two", **cache)
+    served(f"models:/{model}", "label_two", model, **cache)
+    served(f"runs:/{run}/iris", "label_one", "iris", **cache)
+    served(f"runs:/{run}/old/model", "label_one", "model", **cache)
+    served(where, "label_two", model, **cache)
     host = address.removeprefix("http://")
     served(where.replace("mlflow-artifacts:/", f"mlflow-artifacts://{host}/"), "label_two", **cache)
     ranges(address, where)
@@ -191,7 +191,7 @@ def bucket(folder, model):
             if path.is_file():
                 s3.upload_file(str(path), "models", f"a b/iris/{path.relative_to(model)}")
         variables = {**keys, "AWS_ENDPOINT_URL": f"http://{host}:{port}", "MLHOST_CACHE_DIR": f"{folder}/cache-of-bucket"}
-        served("s3://models/a b/iris", "label_one", **variables)
+        served("s3://models/a b/iris", "label_one", "iris", **variables)
         served("s3://models/a%20b/iris/", "label_one", **variables)
         named = {**variables, "AWS_ENDPOINT_URL": "", "MLFLOW_S3_ENDPOINT_URL": f"http://{host}:{port}"}
         served("s3://models/a b/iris", "label_one", **named)
@@ -220,7 +220,7 @@ def archives(folder, model):
         address = f"http://127.0.0.1:{server.server_address[1]}"
         variables = {"MLHOST_CACHE_DIR": f"{folder}/cache-of-archives"}
         for name in ["iris.tar.gz", "iris.tar", "iris.zip"]:
-            served(f"{address}/{name}", "label_one", **variables)
+            served(f"{address}/{name}", "label_one", "iris", **variables)
         refused(f"{address}/nothing.zip?signature={PASSWORD}", "nothing.zip", **variables)
         server.shutdown()
 

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! blobs/ab/abcd…       a file's bytes, read-only, under their digest
-//! folders/ID/…         a model: hard links to blobs, or copies where the file system has no links
+//! folders/ID/NAME/…    a model: hard links to blobs, or copies where the file system has no links
 //! locations/KEY.json   what a location had when it was last downloaded
 //! pins/KEY.json        what a model URI that means one thing forever meant
 //! partial/KEY.*        what has arrived of a file, and of which version

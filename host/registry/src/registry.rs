@@ -46,6 +46,8 @@ pub struct Pinned {
     /// The version's stage, where it has one.
     pub stage: Option<String>,
     location: Location,
+    /// What its folder is called.
+    label: String,
     /// Whether what is at the location never changes.
     immutable: bool,
     /// What the URI is called in the cache, where it always means the same.
@@ -73,6 +75,7 @@ impl Pinned {
             aliases: Vec::new(),
             stage: None,
             location,
+            label: String::new(),
             immutable: false,
             pin: None,
         }
@@ -177,7 +180,7 @@ impl Registry {
     pub async fn resolve(&self, uri: &ModelUri) -> Result<Pinned, RegistryError> {
         let pin = self.pin(uri);
         match self.pinned(uri).await {
-            Ok(pinned) => Ok(Pinned { pin, ..pinned }),
+            Ok(pinned) => Ok(Pinned { pin, label: uri.label(), ..pinned }),
             Err(error) if error.is_outage() => {
                 let Some(pinned) = pin.and_then(|pin| self.cache().ok()?.recall::<Pinned>("pins", &pin))
                 else {
@@ -312,8 +315,8 @@ impl Registry {
         let before = cache.manifest(&key);
         if let Some(manifest) = before.as_ref().filter(|_| pinned.immutable)
             && let Some(path) = off_thread({
-                let (cache, manifest) = (cache.clone(), manifest.clone());
-                move || Ok(cache.folder(&manifest))
+                let (cache, manifest, label) = (cache.clone(), manifest.clone(), pinned.label.clone());
+                move || Ok(cache.folder(&manifest, &label))
             })
             .await?
         {
@@ -339,8 +342,8 @@ impl Registry {
             });
         }
         let path = off_thread({
-            let (cache, manifest) = (cache.clone(), manifest.clone());
-            move || cache.assemble(&manifest)
+            let (cache, manifest, label) = (cache.clone(), manifest.clone(), pinned.label.clone());
+            move || cache.assemble(&manifest, &label)
         })
         .await?;
         let cached = before.as_ref().is_some_and(|before| before.id() == manifest.id());

@@ -142,6 +142,40 @@ impl FromStr for ModelUri {
     }
 }
 
+impl ModelUri {
+    /// A folder's name for the model: what the URI says last that tells models apart.
+    pub(crate) fn label(&self) -> String {
+        let last = |path: &str| {
+            let mut parts = path.rsplit('/').filter(|part| !part.is_empty() && *part != "artifacts");
+            parts.next().unwrap_or_default().to_owned()
+        };
+        let decoded = |address: &Address| {
+            let path = percent_decode_str(address.expose().path()).decode_utf8_lossy().into_owned();
+            let name = last(&path);
+            if name.is_empty() { address.expose().host_str().unwrap_or_default().to_owned() } else { name }
+        };
+        let text = match self {
+            Self::Local(path) => path.file_name().unwrap_or_default().to_string_lossy().into_owned(),
+            Self::Run { run, path } if path.is_empty() => run.clone(),
+            Self::Run { path, .. } | Self::Artifacts { path, .. } => last(path),
+            Self::Registered { name, .. } => name.clone(),
+            Self::Logged { id } => id.clone(),
+            Self::Bucket(address) => decoded(address),
+            Self::Archive(address) => {
+                let name = decoded(address);
+                let endings = [".tar.gz", ".tgz", ".tar", ".zip"];
+                let ending = endings.into_iter().find(|ending| name.to_ascii_lowercase().ends_with(ending));
+                name[..name.len() - ending.map_or(0, str::len)].to_owned()
+            }
+        };
+        let plain = |character: char| {
+            if character.is_alphanumeric() || "._-".contains(character) { character } else { '_' }
+        };
+        let label: String = text.trim_start_matches('.').chars().map(plain).take(60).collect();
+        if label.is_empty() { "model".to_owned() } else { label }
+    }
+}
+
 impl fmt::Display for ModelUri {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let below = |path: &str| if path.is_empty() { String::new() } else { format!("/{path}") };

@@ -12,8 +12,8 @@ use crate::manifest::Manifest;
 
 impl Cache {
     /// The model's folder where it is there and every file in it is what the manifest says. One that is not is removed.
-    pub(crate) fn folder(&self, manifest: &Manifest) -> Option<PathBuf> {
-        let folder = self.root.join("folders").join(manifest.id());
+    pub(crate) fn folder(&self, manifest: &Manifest, name: &str) -> Option<PathBuf> {
+        let folder = self.root.join("folders").join(manifest.id()).join(name);
         if !folder.is_dir() {
             return None;
         }
@@ -28,9 +28,10 @@ impl Cache {
         None
     }
 
-    /// The model's folder, made where it is not there. All blobs are.
-    pub(crate) fn assemble(&self, manifest: &Manifest) -> Result<PathBuf, RegistryError> {
-        if let Some(folder) = self.folder(manifest) {
+    /// The model's folder, made where it is not there. All blobs are. It is called `name`, which a model without a name of
+    /// its own is then called, too.
+    pub(crate) fn assemble(&self, manifest: &Manifest, name: &str) -> Result<PathBuf, RegistryError> {
+        if let Some(folder) = self.folder(manifest, name) {
             return Ok(folder);
         }
         let staging = self.root.join("staging");
@@ -50,12 +51,13 @@ impl Cache {
         for folder in &folders {
             sync(folder)?;
         }
-        let folders = self.root.join("folders");
-        let folder = folders.join(manifest.id());
+        let folders = self.root.join("folders").join(manifest.id());
+        fs::create_dir_all(&folders).map_err(RegistryError::file(&folders))?;
+        let folder = folders.join(name);
         match fs::rename(&made, &folder) {
             Ok(()) => sync(&folders)?,
             // Another process made the same model from another place meanwhile.
-            Err(_) if self.folder(manifest).is_some() => {}
+            Err(_) if self.folder(manifest, name).is_some() => {}
             Err(source) => return Err(RegistryError::File { path: folder, source }),
         }
         Ok(folder)

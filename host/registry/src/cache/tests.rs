@@ -26,11 +26,11 @@ fn a_model_is_made_of_blobs_and_found_again() {
         file(&cache, "data/b", b"same"),
     ];
     let manifest = Manifest { files, ..Manifest::default() };
-    assert_eq!(cache.folder(&manifest), None);
-    let folder = cache.assemble(&manifest).unwrap();
+    assert_eq!(cache.folder(&manifest, "iris"), None);
+    let folder = cache.assemble(&manifest, "iris").unwrap();
     assert_eq!(fs::read(folder.join("data/b")).unwrap(), b"same");
-    assert_eq!(cache.folder(&manifest), Some(folder.clone()));
-    assert_eq!(cache.assemble(&manifest).unwrap(), folder);
+    assert_eq!(cache.folder(&manifest, "iris"), Some(folder.clone()));
+    assert_eq!(cache.assemble(&manifest, "iris").unwrap(), folder);
     assert_eq!(fs::read_dir(cache.root.join("staging")).unwrap().count(), 0);
 }
 
@@ -40,17 +40,17 @@ fn what_was_changed_in_the_cache_is_found_out_and_made_anew() {
     let (_folder, cache) = cache();
     let one = file(&cache, "MLmodel", b"flavors");
     let manifest = Manifest { files: vec![one.clone()], ..Manifest::default() };
-    let folder = cache.assemble(&manifest).unwrap();
+    let folder = cache.assemble(&manifest, "iris").unwrap();
     let path = folder.join("MLmodel");
     fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
     // The same length, through the link: the blob is changed with it.
     fs::write(&path, b"flavorz").unwrap();
-    assert_eq!(cache.folder(&manifest), None);
+    assert_eq!(cache.folder(&manifest, "iris"), None);
     assert!(!folder.exists());
     assert!(!cache.has(&one));
     file(&cache, "MLmodel", b"flavors");
     assert!(cache.has(&one));
-    assert_eq!(fs::read(cache.assemble(&manifest).unwrap().join("MLmodel")).unwrap(), b"flavors");
+    assert_eq!(fs::read(cache.assemble(&manifest, "iris").unwrap().join("MLmodel")).unwrap(), b"flavors");
 }
 
 #[test]

@@ -163,3 +163,22 @@ fn what_is_shown_means_the_same() {
         assert_eq!(parsed(text).to_string(), text);
     }
 }
+
+#[test]
+fn a_models_folder_is_called_by_what_tells_it_apart() {
+    for (text, label) in [
+        ("models:/iris 2/1", "iris_2"),
+        ("models:/../1", "model"),
+        ("models:/m-1", "m-1"),
+        ("runs:/1/a/iris", "iris"),
+        ("runs:/1", "1"),
+        ("mlflow-artifacts:/0/models/m-1/artifacts", "m-1"),
+        ("mlflow-artifacts:/", "model"),
+        ("s3://bucket/a/my%20iris/", "my_iris"),
+        ("s3://bucket", "bucket"),
+        ("https://host/İris-1.TAR.GZ?sig=1", "İris-1"),
+        ("https://host/.zip", "model"),
+    ] {
+        assert_eq!(parsed(text).label(), label, "{text}");
+    }
+}

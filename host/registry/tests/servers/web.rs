@@ -33,6 +33,7 @@ async fn an_archive_is_downloaded_unpacked_and_asked_for_again_only_when_it_chan
     // A presigned URL's signature is another each time.
     let first = fetch(settings(&fake, cache.path()), &fake.url("/m.tar.gz?sig=hunter2")).await.unwrap();
     assert_eq!(fs::read(first.path.join("data/model.onnx")).unwrap(), b"onnx");
+    assert_eq!(first.path.file_name().unwrap(), "m");
     assert_eq!(fake.asked().len(), 2, "broken off once, and gone on with");
     let again = fetch(settings(&fake, cache.path()), &fake.url("/m.tar.gz?sig=other")).await.unwrap();
     assert_eq!((again.cached, &again.path), (true, &first.path));
