@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
 # Runs a script of this folder in its virtual environment, which `benches/venvs.sh` makes, with a built mlhost.
 #
-#   tests/mlflow/run.sh differential|clients [ARGUMENT...]
+#   tests/mlflow/run.sh differential|clients|uris|follow [ARGUMENT...]
 #
 # MLHOST names the program, otherwise it is built; ORT_DYLIB_PATH names ONNX Runtime, otherwise it is looked for as always.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
-script=tests/mlflow/${1:?which: differential or clients}.py
+script=tests/mlflow/${1:?which: differential, clients, uris or follow}.py
 shift
 [ -f "$script" ] || { echo "error: there is no \`$script\`" >&2; exit 2; }
 target=${CARGO_TARGET_DIR:-target}
