@@ -35,6 +35,8 @@ pub enum Schema {
 pub struct ColumnSpec {
     /// `None` for columns that go by position.
     pub name: Option<String>,
+    /// Whether the name is a number and no text: so MLflow calls the columns of an array.
+    pub numbered: bool,
     /// The type of its values.
     pub column_type: ColumnType,
     /// Whether a request without it is refused.

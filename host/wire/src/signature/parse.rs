@@ -130,6 +130,7 @@ fn column(value: &Value, path: &str) -> Result<ColumnSpec, SignatureError> {
     let spec = object(value, path)?;
     Ok(ColumnSpec {
         name: name(spec, path)?,
+        numbered: matches!(spec.get("name"), Some(Value::Number(_))),
         column_type: column_type(spec, path, 0)?,
         required: required(spec, path)?,
     })

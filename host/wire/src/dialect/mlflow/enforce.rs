@@ -213,7 +213,7 @@ mod tests {
     use super::*;
 
     fn spec(column_type: &ColumnType) -> ColumnSpec {
-        ColumnSpec { name: None, column_type: column_type.clone(), required: true }
+        ColumnSpec { name: None, numbered: false, column_type: column_type.clone(), required: true }
     }
 
     /// What `_enforce_schema` of MLflow 3.17 did with one column of pandas 3.1.

@@ -66,16 +66,15 @@ const LINEAR_SEARCH: usize = 16;
 // === impl Plan ===
 
 impl Plan<'_> {
-    /// Whether the signature calls its columns `0`, `1`, … in this order, as MLflow infers it from an array: rows without
-    /// names are theirs.
+    /// Whether the signature calls its columns by the numbers 0, 1, … in this order, as MLflow infers it from an array: rows
+    /// without names are theirs.
     pub(super) fn is_numbered(&self) -> bool {
         let Self::NamedColumns(specs) = self else { return false };
         let mut specs = specs.iter().enumerate();
-        specs.all(|(at, spec)| spec.name.as_ref().is_some_and(|name| *name == at.to_string()))
+        specs
+            .all(|(at, spec)| spec.numbered && spec.name.as_ref().is_some_and(|name| *name == at.to_string()))
     }
 }
-
-// === impl Plan ===
 
 impl<'c> Plan<'c> {
     /// `dataframe` chooses between a table and tensors where the model has no signature.

@@ -318,8 +318,11 @@ fn first_row<'de, A: SeqAccess<'de>>(rows: &mut Rows<'_, '_, '_>, mut seq: A) ->
     while let Some(cell) = seq.next_element::<&RawValue>()? {
         cells.push(cell);
     }
-    // A list is no plain value, so it does not name a single column by itself.
-    let plain = !matches!(rows.frame.plan, Plan::NamedColumns(_)) || rows.frame.plan.is_numbered();
+    // A list is no plain value, so it does not name a single column by itself, whatever that is called.
+    let plain = match rows.frame.plan {
+        Plan::NamedColumns(specs) => specs.len() > 1 && rows.frame.plan.is_numbered(),
+        _ => true,
+    };
     let settled = if plain { rows.settle(cells.len()) } else { Err(rows.unnamed(cells.len())) };
     settled.map_err(|fault| context.refuse(fault))?;
     for (target, cell) in rows.targets.iter().zip(cells) {
