@@ -163,7 +163,7 @@ mod tests {
         fs::create_dir(&root).unwrap();
         let file = root.join("MLmodel");
         fs::write(&file, "a").unwrap();
-        let now = || stamp(&[root.clone()]);
+        let now = || stamp(std::slice::from_ref(&root));
         let first = now();
         assert_eq!(now(), first);
         fs::write(&file, "ab").unwrap();
