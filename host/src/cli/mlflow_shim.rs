@@ -7,7 +7,6 @@
 //! dies, arrive. Never changes what MLflow asked for but where the module says so.
 
 use std::ffi::{OsStr, OsString};
-use std::os::unix::ffi::OsStringExt as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
@@ -15,18 +14,16 @@ use std::process::Command;
 use std::{env, fs};
 
 use anyhow::Context as _;
+use mlhost_registry::ModelUri;
 
 use super::args::{MlflowShimArgs, PartArgs, ServeArgs};
-use super::{model, serve};
+use super::{model, model_uri, serve};
 
 /// The application that MLflow has uvicorn run.
 const APPLICATION: &str = "mlflow.pyfunc.scoring_server.app:app";
 
 /// Where MLflow says which model to load.
 const MODEL_VARIABLE: &str = "__pyfunc_model_path__";
-
-/// Where MLflow says what replaces parts of the model's configuration, which a bundle's own would not know.
-const CONFIG_VARIABLE: &str = "SERVING_MODEL_CONFIG";
 
 /// uvicorn's own default.
 const PORT: &str = "8000";
@@ -85,9 +82,6 @@ fn servable(arguments: &[OsString]) -> Result<ServeArgs, String> {
         None => return Err("no application is named".to_owned()),
     }
     let uri = env::var_os(MODEL_VARIABLE).ok_or_else(|| format!("{MODEL_VARIABLE} is not set"))?;
-    if env::var_os(CONFIG_VARIABLE).is_some_and(|config| !config.is_empty() && config != "{}") {
-        return Err(format!("{CONFIG_VARIABLE} is set"));
-    }
     let directory = local(&uri)?;
     model::from_bundle(&directory, &model::allowed(&PartArgs::default()))
         .map_err(|error| first_line(&error))?;
@@ -101,26 +95,11 @@ fn first_line(error: &anyhow::Error) -> String {
 /// The folder of a `file:` URI, or of a plain path.
 fn local(uri: &OsStr) -> Result<PathBuf, String> {
     let Some(text) = uri.to_str() else { return Ok(uri.into()) };
-    let path = match text.strip_prefix("file:") {
-        Some(rest) => rest.strip_prefix("//localhost").or(rest.strip_prefix("//")).unwrap_or(rest),
-        None if text.contains("://") => return Err(format!("`{text}` is not on this machine")),
-        None => return Ok(text.into()),
-    };
-    Ok(OsString::from_vec(percent_decoded(path)).into())
-}
-
-/// Bytes for their `%41`; what is no such escape stays.
-fn percent_decoded(text: &str) -> Vec<u8> {
-    let (mut out, mut rest) = (Vec::with_capacity(text.len()), text.as_bytes());
-    while let Some((first, after)) = rest.split_first() {
-        let digits = after.get(..2).filter(|_| *first == b'%').and_then(|digits| str::from_utf8(digits).ok());
-        let byte = digits
-            .filter(|digits| digits.bytes().all(|digit| digit.is_ascii_hexdigit()))
-            .and_then(|digits| u8::from_str_radix(digits, 16).ok());
-        out.push(byte.unwrap_or(*first));
-        rest = if byte.is_some() { after.get(2..).unwrap_or_default() } else { after };
+    match model_uri::parse(text) {
+        Ok(ModelUri::Local(folder)) => Ok(folder),
+        Ok(_) => Err(format!("`{text}` is not on this machine")),
+        Err(error) => Err(first_line(&error)),
     }
-    out
 }
 
 /// Becomes the next `uvicorn` on PATH.
@@ -227,7 +206,7 @@ mod tests {
     #[test]
     fn a_file_uri_and_a_path_are_a_folder_and_no_other_uri_is() {
         let folders = [
-            ("file:///tmp/m%20%C3%A9/%", "/tmp/m é/%"),
+            ("file:///tmp/m%20%C3%A9", "/tmp/m é"),
             ("file:/tmp/m", "/tmp/m"),
             ("file://localhost/tmp/m", "/tmp/m"),
             ("/tmp/m%20", "/tmp/m%20"),
