@@ -17,7 +17,8 @@ fastapi_packages=(fastapi==0.165.0 'uvicorn[standard]==0.54.0' orjson==3.13.0 "$
 # 3.18 does not install as it is published.
 mlflow_packages=(mlflow==3.17.2 onnx==1.23.2 "$onnxruntime")
 # What `tests/mlflow` compares mlhost with, and what makes up its requests.
-mlflow_tests_packages=("${mlflow_packages[@]}" hypothesis==6.155.2 'moto[server]==5.2.5' boto3==1.44.8 Flask-WTF==1.3.0)
+mlflow_tests_packages=("${mlflow_packages[@]}" hypothesis==6.155.2 'moto[server]==5.2.5' boto3==1.44.8 Flask-WTF==1.3.0
+    azure-storage-blob==12.31.1)
 
 # install NAME PACKAGE...: complete or not at all, so that the benchmark never meets half of one.
 install() {

@@ -17,5 +17,6 @@ if [ -z "${MLHOST:-}" ]; then
     MLHOST=$target/debug/mlhost
 fi
 MLHOST=$(realpath "$MLHOST")
-export MLHOST MLFLOW_DISABLE_TELEMETRY=true PYTHONDONTWRITEBYTECODE=1 PYTHONHASHSEED=0 NO_COLOR=1
+CARGO_TARGET_DIR=$(realpath "$target")
+export CARGO_TARGET_DIR MLHOST MLFLOW_DISABLE_TELEMETRY=true PYTHONDONTWRITEBYTECODE=1 PYTHONHASHSEED=0 NO_COLOR=1
 exec "$target/venvs/mlflow-tests/bin/python" "$script" "$@"

@@ -3,7 +3,7 @@
     run.sh uris
 
 Two versions of iris with an alias and a stage; the same model in a run's artifacts, in an `mlruns` folder, in a bucket of a
-server that speaks S3's protocol, and in archives. One line a check; exit code 1 when any failed.
+server that speaks S3's protocol, in a container of one that speaks Azure's, and in archives. One line a check; exit code 1 when any failed.
 """
 
 import contextlib
@@ -23,6 +23,7 @@ from pathlib import Path
 # Before mlflow is imported: its file store is still what many have on their disks.
 os.environ["MLFLOW_ALLOW_FILE_STORE"] = "true"
 
+import azure.storage.blob
 import boto3
 import mlflow
 import moto.server
@@ -33,6 +34,10 @@ import tracking
 ROOT = Path(__file__).resolve().parents[2]
 COLUMNS = ["sepal_length", "sepal_width", "petal_length", "petal_width"]
 BODY = json.dumps({"dataframe_split": {"columns": COLUMNS, "data": [[5.1, 3.5, 1.4, 0.2]]}}).encode()
+AZURITE = "azurite@3.35.0"
+# The account that every Azurite has.
+AZURITE_ACCOUNT = "devstoreaccount1"
+AZURITE_KEY = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
 ADMIN, PASSWORD = "admin", "hunter2-and-more"
 
 failed = []
@@ -189,7 +194,9 @@ def bucket(folder, model):
         s3.create_bucket(Bucket="models")
         for path in Path(model).rglob("*"):
             if path.is_file():
-                s3.upload_file(str(path), "models", f"a b/iris/{path.relative_to(model)}")
+                # For all to read, as `google` below reads it.
+                key = f"a b/iris/{path.relative_to(model)}"
+                s3.upload_file(str(path), "models", key, ExtraArgs={"ACL": "public-read"})
         variables = {**keys, "AWS_ENDPOINT_URL": f"http://{host}:{port}", "MLHOST_CACHE_DIR": f"{folder}/cache-of-bucket"}
         served("s3://models/a b/iris", "label_one", "iris", **variables)
         served("s3://models/a%20b/iris/", "label_one", **variables)
@@ -197,8 +204,48 @@ def bucket(folder, model):
         served("s3://models/a b/iris", "label_one", **named)
         refused("s3://models/nothing", "no file `MLmodel`", **variables)
         refused("s3://nothing/x", "s3://nothing", **variables)
+        # Google's interface for listing and reading is S3's but for the signature, which is left out here.
+        google = {"GOOGLE_BASE_URL": f"http://{host}:{port}", "GOOGLE_SKIP_SIGNATURE": "true"}
+        google["MLHOST_CACHE_DIR"] = f"{folder}/cache-of-google"
+        served("gs://models/a b/iris", "label_one", "iris", **google)
+        refused("gs://models/nothing", "no file `MLmodel`", **google)
     finally:
         server.stop()
+
+
+def containers(folder, model):
+    """A container of Azurite, which npm brings."""
+    if shutil.which("npm") is None:
+        print("NOT RUN az://: Azurite comes by npm, which is not here", flush=True)
+        return
+    tools = Path(os.environ["CARGO_TARGET_DIR"]) / "tools" / "azurite"
+    program = tools / "node_modules" / ".bin" / "azurite-blob"
+    if not program.is_file():
+        install = ["npm", "install", "--silent", "--no-audit", "--no-fund", "--prefix", str(tools), AZURITE]
+        subprocess.run(install, check=True)
+    port = servers.free_port()
+    command = [str(program), "--silent", "--inMemoryPersistence", "--skipApiVersionCheck", "--disableTelemetry"]
+    command += ["--blobHost", "127.0.0.1", "--blobPort", str(port)]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, cwd=folder)
+    try:
+        connection = (
+            f"DefaultEndpointsProtocol=http;AccountName={AZURITE_ACCOUNT};AccountKey={AZURITE_KEY};"
+            f"BlobEndpoint=http://127.0.0.1:{port}/{AZURITE_ACCOUNT};"
+        )
+        # It retries while Azurite starts.
+        service = azure.storage.blob.BlobServiceClient.from_connection_string(connection, retry_total=20)
+        container = service.create_container("models")
+        for path in Path(model).rglob("*"):
+            if path.is_file():
+                container.upload_blob(f"a b/iris/{path.relative_to(model)}", path.read_bytes())
+        variables = {"AZURE_STORAGE_CONNECTION_STRING": connection, "MLHOST_CACHE_DIR": f"{folder}/cache-of-azure"}
+        served("az://models/a b/iris", "label_one", "iris", **variables)
+        served(f"wasbs://models@{AZURITE_ACCOUNT}.blob.core.windows.net/a b/iris", "label_one", "iris", **variables)
+        refused("az://models/nothing", "no file `MLmodel`", **variables)
+        wrong = connection.replace(AZURITE_KEY, AZURITE_KEY[::-1].replace("=", "A")[:-2] + "==")
+        refused("az://models/a b/iris", "az://models", **{**variables, "AZURE_STORAGE_CONNECTION_STRING": wrong})
+    finally:
+        servers.stop(process)
 
 
 class Quiet(http.server.SimpleHTTPRequestHandler):
@@ -270,6 +317,7 @@ def main():
         served(model, "label_one")
         served(f"file://{model}", "label_one")
         bucket(folder, model)
+        containers(folder, model)
         archives(folder, model)
         file_store(folder)
         authenticated(folder)
