@@ -338,4 +338,24 @@ pub(crate) const DIFFERENCES: &[Difference] = &[
         modes: BOTH,
         cases: &[],
     },
+    Difference {
+        reason: "a moment is read by itself, and a missing one is missing; pandas and numpy want all of a column written in one form",
+        modes: BOTH,
+        cases: &[],
+    },
+    Difference {
+        reason: "a year of fewer than four digits is no moment; MLflow lets it wrap around into another one",
+        modes: BOTH,
+        cases: &[],
+    },
+    Difference {
+        reason: "a whole number keeps its digits in a column; MLflow's goes through a double beside fractions",
+        modes: BOTH,
+        cases: &[],
+    },
+    Difference {
+        reason: "a text keeps the NUL characters at its end; numpy drops them",
+        modes: BOTH,
+        cases: &[],
+    },
 ];

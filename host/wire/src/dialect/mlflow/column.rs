@@ -223,7 +223,15 @@ impl<'c> ColumnBuilder<'c> {
             ColumnData::Binary(values) if self.dataframe => {
                 push_base64(values, scalar, self.compat)?;
             }
-            ColumnData::Binary(values) => return push_binary(values, scalar),
+            ColumnData::Binary(values) => {
+                // numpy makes bytes of how Python spells a number.
+                let scalar = match scalar {
+                    Scalar::Text(_) | Scalar::Null => scalar,
+                    other if strict => Scalar::Text(other.text(&mut self.scratch).unwrap_or_default()),
+                    other => other,
+                };
+                return push_binary(values, scalar);
+            }
             ColumnData::Json(_) => return Err("expected JSON text".to_owned()),
         }
         Ok(true)

@@ -176,7 +176,9 @@ impl<'c> TensorBuilder<'c> {
         if let Some(spec) = self.spec
             && !fits(&shape, &spec.shape)
         {
-            let other = if reshape { reshaped(self.elements.len(), &spec.shape) } else { None };
+            // Rows without elements are no tensor without rows.
+            let fills = reshape && (!self.elements.is_empty() || shape.first() == Some(&0));
+            let other = if fills { reshaped(self.elements.len(), &spec.shape) } else { None };
             shape = other.ok_or_else(|| {
                 bad_input(format!(
                     "Shape of input {} does not match expected shape {}.",
@@ -304,5 +306,53 @@ impl<'de> Visitor<'de> for Nested<'_, '_, '_> {
 
     fn visit_map<A: serde::de::MapAccess<'de>>(self, _: A) -> Result<(), A::Error> {
         Err(self.context.refuse(self.tensor.fault("an object cannot be an element of a tensor")))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::dialect::mlflow::Mlflow;
+    use crate::dialect::{Dialect as _, Interface, Request};
+    use crate::signature::Signature;
+    use crate::values::{Call, Input};
+
+    fn decode(inputs: &str, body: &str) -> Result<Call, String> {
+        let signature = Signature::from_mlmodel(Some(inputs), None, None).unwrap();
+        let interface = Interface { signature, ..Interface::default() };
+        let request = Request { content_type: Some("application/json"), body: body.as_bytes() };
+        let decoded = Mlflow::default().decode(request, &interface);
+        decoded.map(|decoded| decoded.call).map_err(|fault| fault.public)
+    }
+
+    #[test]
+    fn lists_in_the_cells_of_a_table_fill_a_tensor_and_empty_ones_do_not() {
+        let tensor = r#"[{"name":"x","type":"tensor","tensor-spec":{"dtype":"float32","shape":[-1,1]}}]"#;
+        let shape = |body| -> Result<Vec<u32>, String> {
+            match decode(tensor, body)?.input {
+                Input::Tensors(tensors) => Ok(tensors[0].tensor.shape.clone()),
+                other => panic!("{other:?}"),
+            }
+        };
+        assert_eq!(shape(r#"{"dataframe_split":{"columns":["x"],"data":[[1],[2]]}}"#), Ok(vec![2, 1]));
+        assert_eq!(shape(r#"{"dataframe_split":{"columns":["x"],"data":[[[1]],[[2]]]}}"#), Ok(vec![2, 1]));
+        assert_eq!(shape(r#"{"dataframe_split":{"columns":["x"],"data":[]}}"#), Ok(vec![0, 1]));
+        assert_eq!(
+            shape(r#"{"dataframe_split":{"columns":["x"],"data":[[[]]]}}"#).unwrap_err(),
+            "Shape of input (1, 0) does not match expected shape (-1, 1)."
+        );
+    }
+
+    #[test]
+    fn rows_without_names_are_for_columns_called_by_numbers_and_not_by_their_digits() {
+        let columns = |names: [&str; 2]| {
+            format!(r#"[{{"type":"double","name":{}}},{{"type":"double","name":{}}}]"#, names[0], names[1])
+        };
+        let (numbers, digits) = (columns(["0", "1"]), columns([r#""0""#, r#""1""#]));
+        for form in ["inputs", "instances"] {
+            let body = format!(r#"{{"{form}":[[1,2],[3,4]]}}"#);
+            let Input::Table(table) = decode(&numbers, &body).unwrap().input else { panic!("{form}") };
+            assert_eq!(table.rows, 2);
+            assert!(decode(&digits, &body).unwrap_err().starts_with("Model is missing inputs"), "{form}");
+        }
     }
 }
