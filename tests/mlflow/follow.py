@@ -19,44 +19,27 @@ import threading
 import time
 from pathlib import Path
 
+import iris
 import mlflow
-import onnx
 import servers
 import tracking
 
-ROOT = Path(__file__).resolve().parents[2]
-COLUMNS = ["sepal_length", "sepal_width", "petal_length", "petal_width"]
 # Millimetres for the sample's component, which divides by ten; to a graph alone they are just numbers.
-BODY = json.dumps({"dataframe_split": {"columns": COLUMNS, "data": [[51, 35, 14, 2]]}}).encode()
+BODY = json.dumps({"dataframe_split": {"columns": iris.COLUMNS, "data": [[51, 35, 14, 2]]}}).encode()
 JSON = "application/json"
-
-
-def graph(label):
-    """The iris graph, its first output under another name, so that an answer says which version gave it."""
-    model = onnx.load(ROOT / "models/iris/iris.onnx")
-    output = model.graph.output[0].name
-    for node in model.graph.node:
-        node.output[:] = [label if name == output else name for name in node.output]
-    model.graph.output[0].name = label
-    return model
 
 
 def register(client):
     """The four versions, and what is in the answers of each."""
-    signature = mlflow.models.ModelSignature(
-        mlflow.types.Schema([mlflow.types.ColSpec("double", name) for name in COLUMNS])
-    )
     marks = {}
-    for label in ["label_one", "label_two"]:
-        with mlflow.start_run():
-            logged = mlflow.onnx.log_model(graph(label), name="iris", signature=signature)
-        version = mlflow.register_model(logged.model_uri, "iris").version
+    for version, label in enumerate(["label_one", "label_two"], 1):
+        iris.log(label)
         marks[str(version)] = label
     with tempfile.TemporaryDirectory() as folder:
         for name, broken in [("sandboxed", False), ("broken", True)]:
             bundle = Path(folder) / name
             shutil.copytree(
-                ROOT / "models/iris", bundle, ignore=shutil.ignore_patterns("guest", "calls", "README.md")
+                iris.ROOT / "models/iris", bundle, ignore=shutil.ignore_patterns("guest", "calls", "README.md")
             )
             if broken:
                 path = bundle / "iris.onnx"

@@ -25,15 +25,13 @@ os.environ["MLFLOW_ALLOW_FILE_STORE"] = "true"
 
 import azure.storage.blob
 import boto3
+import iris
 import mlflow
 import moto.server
-import onnx
 import servers
 import tracking
 
-ROOT = Path(__file__).resolve().parents[2]
-COLUMNS = ["sepal_length", "sepal_width", "petal_length", "petal_width"]
-BODY = json.dumps({"dataframe_split": {"columns": COLUMNS, "data": [[5.1, 3.5, 1.4, 0.2]]}}).encode()
+BODY = json.dumps({"dataframe_split": {"columns": iris.COLUMNS, "data": [[5.1, 3.5, 1.4, 0.2]]}}).encode()
 AZURITE = "azurite@3.35.0"
 # The account that every Azurite has.
 AZURITE_ACCOUNT = "devstoreaccount1"
@@ -48,27 +46,6 @@ def check(what, holds, found=""):
     print(f"{'ok    ' if holds else 'FAILED'} {what}" + ("" if holds else f": {found}"), flush=True)
     if not holds:
         failed.append(what)
-
-
-def graph(label):
-    """The iris graph, its first output under another name, so that an answer says which version gave it."""
-    model = onnx.load(ROOT / "models/iris/iris.onnx")
-    output = model.graph.output[0].name
-    for node in model.graph.node:
-        node.output[:] = [label if name == output else name for name in node.output]
-    model.graph.output[0].name = label
-    return model
-
-
-def log(label):
-    """Logs and registers a version; the run's identifier and the model's."""
-    signature = mlflow.models.ModelSignature(
-        mlflow.types.Schema([mlflow.types.ColSpec("double", name) for name in COLUMNS])
-    )
-    with mlflow.start_run() as run:
-        logged = mlflow.onnx.log_model(graph(label), name="iris", signature=signature)
-    mlflow.register_model(logged.model_uri, "iris")
-    return run.info.run_id, logged.model_id
 
 
 def command(uri, *flags):
@@ -113,8 +90,8 @@ def registered(address, cache):
     """The forms that a tracking server answers; the first version's run and the second one's model."""
     mlflow.set_tracking_uri(address)
     client = mlflow.MlflowClient()
-    run, _ = log("label_one")
-    _, model = log("label_two")
+    run, _ = iris.log("label_one")
+    _, model = iris.log("label_two")
     client.set_registered_model_alias("iris", "champion", "1")
     client.transition_model_version_stage("iris", "1", "Production")
     # As MLflow 2 kept them: among the run's artifacts.
@@ -173,7 +150,7 @@ def without_server(cache, model):
 def file_store(folder):
     """An `mlruns` folder, named and by itself."""
     mlflow.set_tracking_uri(f"file://{folder}/mlruns")
-    run, model = log("label_store")
+    run, model = iris.log("label_store")
     mlflow.MlflowClient().set_registered_model_alias("iris", "champion", "1")
     cache = {"MLHOST_CACHE_DIR": f"{folder}/cache-of-store"}
     for uri in ["models:/iris/1", "models:/iris/latest", "models:/iris@champion", f"models:/{model}", f"runs:/{run}/iris"]:
@@ -287,7 +264,7 @@ def authenticated(folder):
     try:
         with tracking.tracking_server(place, "--app-name", "basic-auth") as address:
             mlflow.set_tracking_uri(address)
-            log("label_auth")
+            iris.log("label_auth")
             variables = {"MLFLOW_TRACKING_URI": address, "MLHOST_CACHE_DIR": f"{place}/cache"}
             served("models:/iris/1", "label_auth", "iris", **variables, **who)
             inside = address.replace("http://", f"http://{ADMIN}:{PASSWORD}@")
