@@ -76,6 +76,19 @@ def served(uri, label, name=None, cwd=None, **variables):
             servers.stop(process)
 
 
+def predicted(uri, label, **variables):
+    """That `mlhost predict` takes `uri`, too."""
+    output = subprocess.run(
+        [os.environ["MLHOST"], "predict", "-m", uri],
+        input=BODY,
+        capture_output=True,
+        timeout=servers.PATIENCE,
+        env=servers.environment(**variables),
+    )
+    holds = output.returncode == 0 and label in json.loads(output.stdout)["predictions"][0]
+    check(f"mlhost predict -m {uri}", holds, output.stderr.decode())
+
+
 def refused(uri, *words, **variables):
     """That `uri` is refused with these words and without the password."""
     output = subprocess.run(
@@ -112,6 +125,7 @@ def registered(address, cache):
     served(f"runs:/{run}/iris", "label_one", "iris", **cache)
     served(f"runs:/{run}/old/model", "label_one", "model", **cache)
     served(where, "label_two", model, **cache)
+    predicted("models:/iris@champion", "label_one", **cache)
     host = address.removeprefix("http://")
     served(where.replace("mlflow-artifacts:/", f"mlflow-artifacts://{host}/"), "label_two", **cache)
     ranges(address, where)
