@@ -319,7 +319,7 @@ pub fn parse_compat(text: &str) -> Result<Compat, String> {
 /// What a time looks like.
 pub fn parse_timeout(text: &str) -> Result<Duration, String> {
     match text.parse::<u64>() {
-        Ok(0) => Err("a request needs more than 0 seconds".to_owned()),
+        Ok(0) => Err("it takes more than 0 seconds".to_owned()),
         Ok(seconds) => Ok(Duration::from_secs(seconds)),
         Err(_) => quantity::duration(text).map_err(|error| described(&error)),
     }

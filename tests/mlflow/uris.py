@@ -77,7 +77,7 @@ def served(uri, label, name=None, cwd=None, **variables):
 
 
 def predicted(uri, label, **variables):
-    """That `mlhost predict` takes `uri`, too."""
+    """That `mlhost predict` and `mlhost validate` take `uri`, too."""
     output = subprocess.run(
         [os.environ["MLHOST"], "predict", "-m", uri],
         input=BODY,
@@ -87,6 +87,10 @@ def predicted(uri, label, **variables):
     )
     holds = output.returncode == 0 and label in json.loads(output.stdout)["predictions"][0]
     check(f"mlhost predict -m {uri}", holds, output.stderr.decode())
+    command = [os.environ["MLHOST"], "validate", uri, "--json"]
+    output = subprocess.run(command, capture_output=True, timeout=servers.PATIENCE, env=servers.environment(**variables))
+    valid = output.returncode == 0 and json.loads(output.stdout)["valid"]
+    check(f"mlhost validate {uri}", valid, output.stderr.decode())
 
 
 def refused(uri, *words, **variables):

@@ -1,7 +1,7 @@
-//! `mlhost validate`: all that is wrong with a model directory, as a table or JSON.
+//! `mlhost validate`: all that is wrong with a model directory, or with what a model URI names, as a table or JSON.
 
 use super::args::{LogFormat, PartArgs, ValidateArgs};
-use super::{log, model};
+use super::{log, model, model_uri};
 use crate::config::{self, ServerConfig};
 use crate::model_source::ModelSource;
 use crate::validate::{Loading, Severity, validate};
@@ -13,7 +13,13 @@ pub(super) fn run(args: &ValidateArgs) -> anyhow::Result<()> {
     let parts = PartArgs { onnxruntime: args.onnxruntime.clone(), ..PartArgs::default() };
     let runtime = |source: &ModelSource| model::load_runtime(&parts, source);
     let loading = Loading { runtime: &runtime, time: ServerConfig::from_environment(&environment)?.timeout };
-    let report = model::runtime()?.block_on(validate(&args.directory, loading));
+    // What is there is a path, whatever it looks like; what is no URI is validated as a directory that is missing.
+    let remote = match args.directory.to_str().filter(|_| !args.directory.exists()) {
+        Some(uri) => model_uri::bring_remote(uri)?,
+        None => None,
+    };
+    let directory = remote.map_or_else(|| args.directory.clone(), |brought| brought.directory);
+    let report = model::runtime()?.block_on(validate(&directory, loading));
     if args.json {
         println!("{}", serde_json::to_string_pretty(&report)?);
     } else {

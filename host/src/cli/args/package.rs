@@ -41,8 +41,8 @@ pub(in crate::cli) struct PackageArgs {
 
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct ValidateArgs {
-    /// Model directory, with an MLmodel file in it
-    #[arg(value_name = "DIR")]
+    /// Model directory, with an MLmodel file in it, or a model URI such as `models:/iris/3`
+    #[arg(value_name = "DIR|URI")]
     pub(in crate::cli) directory: PathBuf,
     /// ONNX Runtime library [default: ORT_DYLIB_PATH, beside this binary, or the cache]
     #[arg(long, value_name = "FILE")]
