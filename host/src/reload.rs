@@ -5,10 +5,12 @@
 //! goes on; a version that was refused is not tried again until it changes or SIGHUP asks for it. Never ends the server.
 
 use std::io;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
+use futures_util::FutureExt as _;
 use jiff::Timestamp;
 use mlhost_sandbox::Engine;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -104,28 +106,30 @@ impl<O: Origin> Round<O> {
                     None => std::future::pending().await,
                 }
             };
+            let sweep = tokio::time::sleep(SWEEP);
             let asked = tokio::select! {
                 _ = hangup.recv() => true,
                 _ = next => false,
-                () = self.sweep() => continue,
+                () = sweep, if !self.replaced.is_empty() => {
+                    self.unload();
+                    continue;
+                }
             };
-            self.look(asked).await;
+            // A version that makes a library panic is one that cannot be served.
+            if AssertUnwindSafe(self.look(asked)).catch_unwind().await.is_err() {
+                self.refuse(None, &anyhow::anyhow!("a panic while it was loaded; its message is above"));
+            }
+            // At every look as well: it may be more frequent than the sweep.
+            self.unload();
         }
     }
 
-    /// Waits until no request runs in what was replaced, and drops it; for ever where nothing was.
-    async fn sweep(&mut self) {
-        if self.replaced.is_empty() {
-            return std::future::pending().await;
-        }
-        loop {
-            tokio::time::sleep(SWEEP).await;
-            let before = self.replaced.len();
-            self.replaced.retain(|release| Arc::strong_count(release) > 1);
-            if self.replaced.len() < before {
-                tracing::debug!(left = self.replaced.len(), "a replaced version is unloaded");
-                return;
-            }
+    /// Drops what was replaced and no request runs in any more.
+    fn unload(&mut self) {
+        let before = self.replaced.len();
+        self.replaced.retain(|release| Arc::strong_count(release) > 1);
+        if self.replaced.len() < before {
+            tracing::debug!(left = self.replaced.len(), "a replaced version is unloaded");
         }
     }
 
@@ -137,15 +141,17 @@ impl<O: Origin> Round<O> {
             Ok(target) => target,
             Err(error) => return self.refuse(None, &error.context("cannot find out which version to serve")),
         };
-        let known = target == self.reloader.serving || self.refused.as_ref() == Some(&target);
-        if known && !asked {
+        if target == self.reloader.serving && !asked {
             return self.recovered();
+        }
+        if self.refused.as_ref() == Some(&target) && !asked {
+            return;
         }
         let version = self.reloader.origin.version(&target);
         let source = match self.reloader.origin.read(&target).await {
             Ok(source) => source,
             // Not remembered: a download that broke off is tried again.
-            Err(error) => return self.refuse(version.number, &error),
+            Err(error) => return self.refuse(version.number, &error.context("cannot fetch or read it")),
         };
         self.warn_of_memory(&source);
         match (self.reloader.load)(source).await {
@@ -176,9 +182,10 @@ impl<O: Origin> Round<O> {
         self.reloader.deployment.refuse(Refusal { version, reason, at: Timestamp::now() });
     }
 
-    /// What is served is what is to be served, unless that was refused.
+    /// What is served is what is to be served: what was refused before is wanted no more.
     fn recovered(&mut self) {
-        if self.refused.is_none() && self.failing.take().is_some() {
+        self.refused = None;
+        if self.failing.take().is_some() {
             tracing::info!("the version that is served is the one to be served");
             self.reloader.deployment.forgive();
         }

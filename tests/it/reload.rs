@@ -107,6 +107,12 @@ fn what_cannot_be_served_is_refused_and_the_old_version_stays() {
     let metrics = server.get("/metrics").body;
     assert!(metrics.contains("mlhost_reloads_refused_total{model=\"iris\"} 1"), "{metrics}");
 
+    // Back to what is served: there is nothing to complain of any more. And once more to the broken one.
+    point(folder.path(), &models().join("iris"));
+    wait_until(&server, "forgiven", |detail| detail["reload"]["last_refusal"] == Value::Null);
+    point(folder.path(), &broken);
+    wait_until(&server, "refused again", |detail| detail["reload"]["refused"] == 2);
+
     fs::copy(models().join("iris/component.wasm"), broken.join("component.wasm")).unwrap();
     wait_until(&server, "mended", |detail| detail["reload"]["taken"] == 1);
     assert_eq!(detail(&server)["reload"]["last_refusal"], Value::Null);
@@ -114,7 +120,8 @@ fn what_cannot_be_served_is_refused_and_the_old_version_stays() {
 
 #[test]
 fn a_hangup_reloads_at_once_and_leaves_nothing_behind() {
-    let server = Running::sample("iris", &[]);
+    // It looks more often than it sweeps.
+    let server = Running::sample("iris", &["--watch", "20ms"]);
     // The workers start with the first request at the latest.
     assert_eq!(server.invoke(FLOWERS).status, 200);
     let before = server.threads();
