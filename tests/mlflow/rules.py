@@ -429,7 +429,7 @@ def infinite_truth(case):
 
 @rule("a moment is read by itself, and a missing one is missing; pandas and numpy want all of a column written in one form")
 def moments_by_themselves(case):
-    found = r"doesn't match format|unconverted data|Could not convert object to NumPy datetime|not convertible to datetime"
+    found = r"doesn\\?'t match format|unconverted data|Could not convert object to NumPy datetime|not convertible to datetime"
     return "datetime" in case.types and case.mlhost.status == 200 and re.search(found, message(case.mlflow)) is not None
 
 
