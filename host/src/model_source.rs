@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use mlhost_bundle::{Bundle, BundleError};
 use mlhost_nn::{Graph, GraphOptions, Graphs, NnError};
@@ -33,7 +34,7 @@ pub struct ModelSource {
     /// What one request may use.
     pub limits: Limits,
     /// The bundle's own deadline for a request, where it has one.
-    pub time: Option<std::time::Duration>,
+    pub time: Option<Duration>,
     /// The bundle's own bound on requests at once, where it has one.
     pub concurrency: Option<usize>,
 }
@@ -102,6 +103,12 @@ impl ModelSource {
                 "the model's `model_config` has no such keys: they are ignored"
             );
         }
+    }
+
+    /// What one request may take where everybody else's may take `most`.
+    #[must_use]
+    pub fn time_within(&self, most: Duration) -> Duration {
+        self.time.map_or(most, |own| own.min(most))
     }
 
     /// Opens the graphs in ONNX Runtime.

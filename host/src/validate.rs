@@ -208,7 +208,7 @@ impl Report {
             }
             Err(error) => return self.bundle_error(&error),
         };
-        let time = source.time.map_or(time, |own| own.min(time));
+        let time = source.time_within(time);
         let example = source.example.take();
         let engine = Engine::new(&EngineOptions {
             instances: SANDBOXES,

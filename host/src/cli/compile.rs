@@ -50,11 +50,8 @@ pub(super) fn run(args: &CompileArgs) -> anyhow::Result<()> {
     };
     model::load_runtime(parts, &source)?;
     let timeout = ServerConfig::from_environment(&environment)?.timeout;
-    let options = Precompile {
-        target: args.target,
-        folder: &args.output,
-        patience: source.time.map_or(timeout, |time| time.min(timeout)),
-    };
+    let options =
+        Precompile { target: args.target, folder: &args.output, patience: source.time_within(timeout) };
     let compiled = model::runtime()?.block_on(async {
         let engine = Engine::new(&EngineOptions {
             instances: SANDBOXES,

@@ -4,17 +4,12 @@
 //! A file alone is neither compiled nor run. A model directory is loaded as `serve` loads it, and nothing listens.
 
 use anyhow::Context as _;
-use mlhost_sandbox::{Engine, EngineOptions};
 
 use super::args::{InspectArgs, LogFormat};
 use super::{log, model, model_uri};
-use crate::app::App;
 use crate::config::{self, ServerConfig};
 use crate::inspect::{Inspection, Loaded, inspect};
 use crate::model_source::ModelSource;
-
-/// Enough to load a model, which makes one sandbox at a time.
-const SANDBOXES: u32 = 4;
 
 #[expect(clippy::print_stdout, reason = "this command's output")]
 pub(super) fn run(args: &InspectArgs) -> anyhow::Result<()> {
@@ -31,11 +26,7 @@ pub(super) fn run(args: &InspectArgs) -> anyhow::Result<()> {
 fn inspection(args: &InspectArgs) -> anyhow::Result<Inspection> {
     let path = args.path.display();
     let allowed = model::allowed(&args.parts);
-    // What is there is a path, whatever it looks like.
-    let brought = match args.path.to_str().filter(|_| !args.path.exists()) {
-        Some(uri) => model_uri::bring_remote(uri)?,
-        None => None,
-    };
+    let brought = model_uri::bring_remote(&args.path)?;
     let is_directory = brought.is_some() || args.path.is_dir();
     let named = !args.parts.model.is_empty() || !args.parts.artifact.is_empty();
     anyhow::ensure!(
@@ -68,15 +59,6 @@ fn inspection(args: &InspectArgs) -> anyhow::Result<Inspection> {
 fn loaded(args: &InspectArgs, source: ModelSource) -> anyhow::Result<Loaded> {
     model::load_runtime(&args.parts, &source)?;
     let timeout = ServerConfig::from_environment(&config::process_environment)?.timeout;
-    let patience = source.time.map_or(timeout, |time| time.min(timeout));
-    let app = model::runtime()?.block_on(async {
-        let engine = Engine::new(&EngineOptions {
-            instances: SANDBOXES,
-            max_memory_bytes: source.limits.memory_bytes,
-            scan: false,
-            code_cache: model::code_cache(args.no_code_cache),
-        })?;
-        anyhow::Ok(App::load(source, &engine, patience).await?)
-    })?;
+    let app = model::runtime()?.block_on(model::load_alone(source, args.no_code_cache, timeout))?;
     Loaded::of(&app).context("the model has no sandbox")
 }

@@ -1,20 +1,27 @@
-//! From flags to a model that can be loaded: what `mlhost serve`, `compile` and `inspect` have in common.
+//! From flags to a model that can be loaded: what the commands that take a model have in common.
 //!
-//! Reads the files that flags or the bundle name, wherever `model_uri` has brought them from; loads ONNX Runtime, which is once a process. Loads no model.
+//! Reads the files that flags or the bundle name, wherever `model_uri` has brought them from; loads ONNX Runtime, which is
+//! once a process, and a model for the commands that do without a server.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::Context as _;
 use mlhost_bundle::{Batching, Bundle};
+use mlhost_sandbox::{Engine, EngineOptions};
 use mlhost_wire::dialect::Interface;
 
 use super::Defect;
 use super::args::{PartArgs, SourceArgs};
 use super::model_uri::{self, Brought};
+use crate::app::App;
 use crate::config::{self, LimitsAllowed};
 use crate::model_source::{GraphFile, ModelSource};
 use crate::onnxruntime;
+
+/// Enough to load a model, which makes one sandbox at a time.
+const SANDBOXES: u32 = 4;
 
 /// The folder of compiled code in the cache folder.
 const CODE_FOLDER: &str = "code";
@@ -114,6 +121,22 @@ pub(super) fn load_runtime(parts: &PartArgs, source: &ModelSource) -> anyhow::Re
     mlhost_nn::initialize(&found.path)?;
     tracing::debug!(path = %found.path.display(), from = %found.from, "ONNX Runtime loaded");
     Ok(())
+}
+
+/// Loads a model without a server, for a command that makes one sandbox at a time.
+pub(super) async fn load_alone(
+    source: ModelSource,
+    no_code_cache: bool,
+    most: Duration,
+) -> anyhow::Result<App> {
+    let engine = Engine::new(&EngineOptions {
+        instances: SANDBOXES,
+        max_memory_bytes: source.limits.memory_bytes,
+        scan: false,
+        code_cache: code_cache(no_code_cache),
+    })?;
+    let patience = source.time_within(most);
+    Ok(App::load(source, &engine, patience).await?)
 }
 
 /// Where compiled code is kept; `None` where the operator wants none kept, or the environment names no place.

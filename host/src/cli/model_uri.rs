@@ -30,8 +30,9 @@ pub(super) fn bring(uri: &str) -> anyhow::Result<Brought> {
     }
 }
 
-/// The same, for what may be a component's file as well; none where it is a path.
-pub(super) fn bring_remote(text: &str) -> anyhow::Result<Option<Brought>> {
+/// The same, for what may be a path as well: none where it is one. What is there is a path, whatever it looks like.
+pub(super) fn bring_remote(path: &Path) -> anyhow::Result<Option<Brought>> {
+    let Some(text) = path.to_str().filter(|_| !path.exists()) else { return Ok(None) };
     match parse(text)? {
         ModelUri::Local(path) if !path.is_dir() => Ok(None),
         _ => bring(text).map(Some),

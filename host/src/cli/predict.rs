@@ -9,19 +9,14 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 use anyhow::Context as _;
-use mlhost_sandbox::{Engine, EngineOptions};
 use mlhost_wire::dialect::Request;
 use mlhost_wire::dialect::mlflow::Mlflow;
 use mlhost_wire::fault::FaultKind;
 
 use super::args::{PredictArgs, note};
 use super::{Defect, log, model};
-use crate::app::App;
 use crate::config::{self, ServerConfig};
 use crate::single_call::{CallError, answer};
-
-/// The prediction's own sandbox, and what the one that `load-context` had leaves to be cleaned.
-const SANDBOXES: u32 = 4;
 
 /// What a request may be that is held in memory several times over.
 const MAX_INPUT_BYTES: u64 = 1 << 30;
@@ -41,18 +36,13 @@ pub(super) fn run(args: &PredictArgs) -> anyhow::Result<()> {
     source.override_model_config(config::model_config_overrides(&environment)?);
     let server = ServerConfig::from_environment(&environment)?;
     let timeout = args.timeout.unwrap_or(server.timeout);
-    let time = source.time.map_or(timeout, |time| time.min(timeout));
+    let time = source.time_within(timeout);
     model::load_runtime(parts, &source)?;
     let name = source.name.clone();
     let answered = model::runtime()?.block_on(async {
-        let engine = Engine::new(&EngineOptions {
-            instances: SANDBOXES,
-            max_memory_bytes: source.limits.memory_bytes,
-            scan: false,
-            code_cache: model::code_cache(args.no_code_cache),
-        })?;
-        let app =
-            App::load(source, &engine, time).await.with_context(|| format!("cannot load model `{name}`"))?;
+        let app = model::load_alone(source, args.no_code_cache, time)
+            .await
+            .with_context(|| format!("cannot load model `{name}`"))?;
         let request = Request { content_type: Some(&args.content_type), body: &input };
         answer(&app, Mlflow { compat: args.mlflow_compat.unwrap_or(server.compat) }, request, time)
             .await

@@ -99,7 +99,7 @@ impl Loading {
     async fn load(&self, mut source: ModelSource) -> anyhow::Result<App> {
         model::load_runtime(&self.parts, &source)?;
         let name = source.name.clone();
-        let patience = source.time.map_or(self.patience, |time| time.min(self.patience));
+        let patience = source.time_within(self.patience);
         let example = self.warm_up.zip(source.example.take());
         let app = App::load(source, &self.engine, patience)
             .await

@@ -13,11 +13,8 @@ pub(super) fn run(args: &ValidateArgs) -> anyhow::Result<()> {
     let parts = PartArgs { onnxruntime: args.onnxruntime.clone(), ..PartArgs::default() };
     let runtime = |source: &ModelSource| model::load_runtime(&parts, source);
     let loading = Loading { runtime: &runtime, time: ServerConfig::from_environment(&environment)?.timeout };
-    // What is there is a path, whatever it looks like; what is no URI is validated as a directory that is missing.
-    let remote = match args.directory.to_str().filter(|_| !args.directory.exists()) {
-        Some(uri) => model_uri::bring_remote(uri)?,
-        None => None,
-    };
+    // What is no URI is validated as a directory, which may be missing.
+    let remote = model_uri::bring_remote(&args.directory)?;
     let directory = remote.map_or_else(|| args.directory.clone(), |brought| brought.directory);
     let report = model::runtime()?.block_on(validate(&directory, loading));
     if args.json {
