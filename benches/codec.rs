@@ -10,8 +10,8 @@ use std::path::Path;
 
 use criterion::{BatchSize, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use mlhost_bundle::Bundle;
-use mlhost_wire::dialect::mlflow::Mlflow;
-use mlhost_wire::dialect::{Dialect as _, Envelope, Interface, Request};
+use mlhost_wire::dialect::mlflow::{Envelope, Mlflow};
+use mlhost_wire::dialect::{Dialect as _, Interface, Request};
 use mlhost_wire::values::{Column, ColumnData, Output, Reply, Table};
 
 const COLUMNS: [&str; 4] = ["sepal_length", "sepal_width", "petal_length", "petal_width"];

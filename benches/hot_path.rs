@@ -24,8 +24,8 @@ use anyhow::{Context as _, bail};
 use mlhost_bundle::Bundle;
 use mlhost_nn::{ComputeRequest, Graph, GraphOptions, Graphs};
 use mlhost_sandbox::{Engine, EngineOptions, Guest, GuestSource, Limits, WasiGrants};
-use mlhost_wire::dialect::mlflow::Mlflow;
-use mlhost_wire::dialect::{Dialect as _, Envelope, Interface, Request};
+use mlhost_wire::dialect::mlflow::{Envelope, Mlflow};
+use mlhost_wire::dialect::{Dialect as _, Interface, Request};
 use mlhost_wire::values::{Call, Elements, NamedTensor, Reply, Tensor};
 use tokio::runtime::Runtime;
 

@@ -1,6 +1,6 @@
 //! The model that is being served, and its replacement while requests run.
 //!
-//! Made by `cli::serve`; `serve::handler` takes the [`Release`] of the moment once a request and keeps it until the answer,
+//! Made by `cli::serve`; `serve::prediction` takes the [`Release`] of the moment once a request and keeps it until the answer,
 //! so that a request never meets two versions; `reload` puts a new one in its place. Loads nothing, and drops no model
 //! while a request runs in it.
 
@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use jiff::Timestamp;
+use mlhost_wire::fault::{Fault, FaultKind};
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 use crate::app::App;
@@ -65,6 +66,16 @@ pub struct Deployment {
     refused: AtomicU64,
 }
 
+// === impl Version ===
+
+impl Version {
+    /// What protocols with versions call it: the registry's number, else `1`.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        self.number.as_deref().unwrap_or("1")
+    }
+}
+
 // === impl Release ===
 
 impl Release {
@@ -104,6 +115,22 @@ impl Deployment {
     #[must_use]
     pub fn current(&self) -> Arc<Release> {
         self.current.load_full()
+    }
+
+    /// The release that a request for `version` is for; for any where it names none.
+    ///
+    /// # Errors
+    ///
+    /// [`FaultKind::NotFound`] where there is no such version.
+    pub fn pick(&self, version: Option<&str>) -> Result<Arc<Release>, Fault> {
+        let release = self.current();
+        match version {
+            Some(version) if version != release.version.name() => {
+                let public = format!("model `{}` has no version `{version}`", release.app.name);
+                Err(Fault::new(FaultKind::NotFound, public))
+            }
+            _ => Ok(release),
+        }
     }
 
     /// Puts `release` in the place of the current one, which is given back: requests may still run in it.

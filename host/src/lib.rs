@@ -5,6 +5,7 @@
 //! client sees of an error. `ARCHITECTURE.md` walks a request through them.
 
 pub mod app;
+pub mod catalog;
 pub mod cli;
 pub mod config;
 pub mod deployment;

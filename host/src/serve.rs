@@ -1,9 +1,15 @@
-//! The HTTP server: [`server`] accepts, [`handler`] answers, [`body`] bounds what is read.
+//! The HTTP server: [`server`] accepts, [`handler`] finds the route, the protocols answer by way of [`prediction`],
+//! [`body`] bounds what is read.
 //!
-//! Called by `cli::serve` with a [`crate::deployment::Deployment`]. The only part of mlhost that serves HTTP.
+//! Called by `cli::serve` with a [`crate::catalog::Catalog`]. The only part of mlhost that serves HTTP.
 
 pub mod body;
+mod exchange;
 pub mod handler;
+mod prediction;
+mod protocol;
+mod response;
+mod routes;
 pub mod server;
 mod status;
 mod worker;

@@ -11,11 +11,15 @@ use serde_json::Value;
 use crate::running::root;
 
 /// Every package of the workspace and the workspace packages it may depend on: no arrow upward, no circle.
-const MAY_DEPEND_ON: [(&str, &[&str]); 8] = [
-    ("mlhost", &["mlhost-bundle", "mlhost-nn", "mlhost-registry", "mlhost-sandbox", "mlhost-wire"]),
+const MAY_DEPEND_ON: [(&str, &[&str]); 9] = [
+    (
+        "mlhost",
+        &["mlhost-bundle", "mlhost-nn", "mlhost-proto", "mlhost-registry", "mlhost-sandbox", "mlhost-wire"],
+    ),
     ("mlhost-bundle", &["mlhost-wire"]),
     ("mlhost-guest", &[]),
     ("mlhost-nn", &["mlhost-wire"]),
+    ("mlhost-proto", &[]),
     ("mlhost-registry", &[]),
     ("mlhost-sandbox", &["mlhost-nn", "mlhost-wire"]),
     ("mlhost-wire", &[]),

@@ -17,11 +17,12 @@ use super::args::{LogFormat, PartArgs, ServeArgs, note};
 use super::origin::Named;
 use super::{log, model};
 use crate::app::App;
+use crate::catalog::Catalog;
 use crate::config::{self, LimitsAllowed, ServerConfig};
 use crate::deployment::{Deployment, Release};
 use crate::model_source::ModelSource;
 use crate::reload::{Origin as _, Reloader};
-use crate::serve::handler::{ROUTES, Service};
+use crate::serve::handler::Service;
 use crate::serve::server::Server;
 use crate::warm_up::warm_up;
 
@@ -133,14 +134,15 @@ async fn serve(
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     reloader.start().context("cannot start the thread that looks for other versions of the model")?;
-    ready.say(&deployment.current().app, listener.local_addr()?)?;
     let server = Server {
         listener,
         max_connections: config.max_connections,
         workers: config.workers,
         drain: config.drain,
     };
-    let service = Arc::new(Service::new(Arc::clone(&deployment), config));
+    let catalog = Arc::new(Catalog::of_one(Arc::clone(&deployment)));
+    let service = Arc::new(Service::new(catalog, config)?);
+    ready.say(&deployment.current().app, server.listener.local_addr()?, &service.routes())?;
     let mut swap = false;
     let drained = server
         .run(service, async {
@@ -196,7 +198,7 @@ fn apply(args: &ServeArgs, config: &mut ServerConfig) {
 
 impl Ready {
     #[expect(clippy::print_stdout, reason = "the ready line is this command's output")]
-    fn say(&self, app: &App, address: SocketAddr) -> anyhow::Result<()> {
+    fn say(&self, app: &App, address: SocketAddr, routes: &[String]) -> anyhow::Result<()> {
         let milliseconds = self.started.elapsed().as_millis();
         let version = env!("CARGO_PKG_VERSION");
         match self.format {
@@ -213,7 +215,7 @@ impl Ready {
                 println!(
                     "mlhost {version} ready on http://{address} in {milliseconds} ms: model `{}` ({how}{code}); {}",
                     app.name,
-                    ROUTES.join(", ")
+                    routes.join(", ")
                 );
             }
             LogFormat::Json => {
@@ -230,7 +232,7 @@ impl Ready {
                         Cleaning::Scan => "scan",
                         Cleaning::Reset(_) => "reset",
                     },
-                    "routes": ROUTES,
+                    "routes": routes,
                     "milliseconds": u64::try_from(milliseconds).unwrap_or(u64::MAX),
                 });
                 println!("{line}");

@@ -10,11 +10,13 @@ use mlhost_wire::dialect::Answer;
 use mlhost_wire::fault::Fault;
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric as _, text};
+use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::metrics::gauge::ConstGauge;
-use prometheus_client::registry::Registry;
+use prometheus_client::registry::{Registry, Unit};
 use serde_json::json;
 
+use crate::catalog::Catalog;
 use crate::deployment::{Deployment, Release};
 use crate::fault;
 
@@ -22,12 +24,12 @@ use crate::fault;
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 /// What `/metrics` shows, read when it is asked for.
-struct OfDeployment(Arc<Deployment>);
+struct OfCatalog(Arc<Catalog>);
 
 /// Everything that has metrics.
-pub(crate) fn registry(deployment: &Arc<Deployment>) -> Registry {
+pub(crate) fn registry(catalog: &Arc<Catalog>) -> Registry {
     let mut registry = Registry::with_prefix("mlhost");
-    registry.register_collector(Box::new(OfDeployment(Arc::clone(deployment))));
+    registry.register_collector(Box::new(OfCatalog(Arc::clone(catalog))));
     registry
 }
 
@@ -39,7 +41,12 @@ pub(crate) fn registry(deployment: &Arc<Deployment>) -> Registry {
 pub(crate) fn metrics(registry: &Registry) -> Result<Answer, Fault> {
     let mut body = String::new();
     text::encode(&mut body, registry).map_err(|error| fault::internal(format!("metrics: {error}")))?;
-    Ok(Answer { status: 200, content_type: Some(OPEN_METRICS.to_owned()), body: body.into() })
+    Ok(Answer {
+        status: 200,
+        content_type: Some(OPEN_METRICS.to_owned()),
+        headers: Vec::new(),
+        body: body.into(),
+    })
 }
 
 /// The answer to `GET /health?detail`.
@@ -69,51 +76,56 @@ pub(crate) fn health(deployment: &Deployment) -> Answer {
         },
     });
     let body = format!("{detail:#}\n").into_bytes();
-    Answer { status: 200, content_type: Some("application/json".to_owned()), body }
+    Answer { status: 200, content_type: Some("application/json".to_owned()), headers: Vec::new(), body }
 }
 
-// === impl OfDeployment ===
+// === impl OfCatalog ===
 
-impl fmt::Debug for OfDeployment {
+impl fmt::Debug for OfCatalog {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("OfDeployment")
+        f.write_str("OfCatalog")
     }
 }
 
-impl Collector for OfDeployment {
+impl Collector for OfCatalog {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
-        let Self(deployment) = self;
-        let release = deployment.current();
-        let model = [("model", release.app.name.clone())];
-        let labels = [
-            ("model", release.app.name.clone()),
-            ("version", release.version.number.clone().unwrap_or_default()),
-        ];
+        let Self(catalog) = self;
+        let models = catalog.models();
+        let releases: Vec<_> = models
+            .iter()
+            .map(|(name, deployment)| {
+                let release = deployment.current();
+                let version = release.version.number.clone().unwrap_or_default();
+                ([("model", name.clone()), ("version", version)], release)
+            })
+            .collect();
 
-        let served = ConstGauge::new(1_i64);
         let help = "The version of the model that is served";
-        let mut family = encoder.encode_descriptor("model_version", help, None, served.metric_type())?;
-        served.encode(family.encode_family(&labels)?)?;
+        let mut family = encoder.encode_descriptor("model_version", help, None, MetricType::Gauge)?;
+        for (labels, _) in &releases {
+            ConstGauge::new(1_i64).encode(family.encode_family(labels)?)?;
+        }
 
-        let since = ConstGauge::new(release.since.as_second());
         let help = "When the version that is served was taken";
-        let unit = prometheus_client::registry::Unit::Seconds;
+        let unit = Unit::Seconds;
         let mut family =
-            encoder.encode_descriptor("model_version_since", help, Some(&unit), since.metric_type())?;
-        since.encode(family.encode_family(&labels)?)?;
+            encoder.encode_descriptor("model_version_since", help, Some(&unit), MetricType::Gauge)?;
+        for (labels, release) in &releases {
+            ConstGauge::new(release.since.as_second()).encode(family.encode_family(labels)?)?;
+        }
 
-        let (taken, refused) = deployment.counts();
-        for (name, help, count) in [
-            ("reloads_taken", "Versions that took over", taken),
-            (
-                "reloads_refused",
-                "Looks for a version that ended in none or one that cannot be served",
-                refused,
-            ),
-        ] {
-            let count = ConstCounter::new(count);
-            let mut family = encoder.encode_descriptor(name, help, None, count.metric_type())?;
-            count.encode(family.encode_family(&model)?)?;
+        let help = "Versions that took over";
+        let mut family = encoder.encode_descriptor("reloads_taken", help, None, MetricType::Counter)?;
+        for (name, deployment) in &models {
+            let (taken, _) = deployment.counts();
+            ConstCounter::new(taken).encode(family.encode_family(&[("model", name.clone())])?)?;
+        }
+
+        let help = "Looks for a version that ended in none or one that cannot be served";
+        let mut family = encoder.encode_descriptor("reloads_refused", help, None, MetricType::Counter)?;
+        for (name, deployment) in &models {
+            let (_, refused) = deployment.counts();
+            ConstCounter::new(refused).encode(family.encode_family(&[("model", name.clone())])?)?;
         }
         Ok(())
     }

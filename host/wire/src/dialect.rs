@@ -29,21 +29,11 @@ pub struct Request<'a> {
 
 /// A request that was read.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Decoded {
+pub struct Decoded<E> {
     /// What the model is asked.
     pub call: Call,
     /// What its answer is put into.
-    pub envelope: Envelope,
-}
-
-/// What an answer is put into, which the request's form decides.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Envelope {
-    /// The dialect's usual one, such as MLflow's `{"predictions": ...}`.
-    #[default]
-    Predictions,
-    /// None: the answer stands by itself.
-    Bare,
+    pub envelope: E,
 }
 
 /// The part of an answer that a dialect writes.
@@ -53,26 +43,48 @@ pub struct Answer {
     pub status: u16,
     /// The `Content-Type` header; `None` for an empty body.
     pub content_type: Option<String>,
+    /// Other headers: names in lower case, and their values.
+    pub headers: Vec<(&'static str, String)>,
     /// The whole body.
     pub body: Vec<u8>,
 }
 
-/// One protocol.
+/// One protocol. What of a request stands outside its body, such as the model's name, is part of the dialect's value: it is
+/// made anew for a request where there is such a thing.
 pub trait Dialect {
+    /// What an answer is put into, which the request's form decides.
+    type Envelope;
+
     /// Bytes to a call whose values fit the model's signature.
     ///
     /// # Errors
     ///
     /// A fault that names the column, row or byte offset that is wrong.
-    fn decode(&self, request: Request<'_>, interface: &Interface) -> Result<Decoded, Fault>;
+    fn decode(&self, request: Request<'_>, interface: &Interface) -> Result<Decoded<Self::Envelope>, Fault>;
 
     /// A reply to bytes, in the envelope that decoding its request gave.
     ///
     /// # Errors
     ///
     /// [`crate::fault::FaultKind::GuestTrapped`] when the reply cannot be spelled, such as text that is no JSON.
-    fn encode(&self, reply: Reply, envelope: Envelope) -> Result<Answer, Fault>;
+    fn encode(&self, reply: Reply, envelope: Self::Envelope) -> Result<Answer, Fault>;
 
     /// A fault to bytes.
     fn refuse(&self, fault: &Fault) -> Answer;
+}
+
+// === impl Answer ===
+
+impl Answer {
+    /// An answer of JSON.
+    #[must_use]
+    pub fn json(status: u16, body: Vec<u8>) -> Self {
+        Self { status, content_type: Some("application/json".to_owned()), headers: Vec::new(), body }
+    }
+
+    /// An answer without a body.
+    #[must_use]
+    pub fn empty(status: u16) -> Self {
+        Self { status, content_type: None, headers: Vec::new(), body: Vec::new() }
+    }
 }

@@ -13,6 +13,16 @@ pub enum FaultKind {
     UnsupportedMedia,
     /// The request is larger than allowed.
     TooLarge,
+    /// The request does not say who it is from, or not credibly.
+    Unauthenticated,
+    /// Whoever it is from may not do this.
+    Forbidden,
+    /// Whoever it is from has sent as many as they may for now.
+    RateLimited,
+    /// What is asked for is there already, or stands in the way.
+    Conflict,
+    /// There is no memory for another model.
+    NoRoom,
     /// There is no such route or model.
     NotFound,
     /// The route exists, the method does not.
@@ -48,10 +58,15 @@ pub struct Fault {
 
 impl FaultKind {
     /// Every kind, for tests and tables that must leave none out.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 18] = [
         Self::BadInput,
         Self::UnsupportedMedia,
         Self::TooLarge,
+        Self::Unauthenticated,
+        Self::Forbidden,
+        Self::RateLimited,
+        Self::Conflict,
+        Self::NoRoom,
         Self::NotFound,
         Self::MethodNotAllowed,
         Self::NotReady,
@@ -64,18 +79,23 @@ impl FaultKind {
         Self::Internal,
     ];
 
-    /// The HTTP status (RFC 9110, section 15) that every HTTP dialect answers with.
+    /// The HTTP status (RFC 9110, section 15; 429 is RFC 6585's, 507 RFC 4918's) that every HTTP dialect answers with.
     #[must_use]
     pub fn status(self) -> u16 {
         match self {
             Self::BadInput | Self::GuestRejected => 400,
+            Self::Unauthenticated => 401,
+            Self::Forbidden => 403,
             Self::NotFound => 404,
             Self::MethodNotAllowed => 405,
+            Self::Conflict => 409,
             Self::TooLarge => 413,
             Self::UnsupportedMedia => 415,
+            Self::RateLimited => 429,
             Self::GuestTrapped | Self::GuestExhausted | Self::Backend | Self::Internal => 500,
             Self::NotReady | Self::Overloaded => 503,
             Self::Deadline => 504,
+            Self::NoRoom => 507,
         }
     }
 
@@ -86,6 +106,11 @@ impl FaultKind {
             Self::BadInput => "bad_input",
             Self::UnsupportedMedia => "unsupported_media",
             Self::TooLarge => "too_large",
+            Self::Unauthenticated => "unauthenticated",
+            Self::Forbidden => "forbidden",
+            Self::RateLimited => "rate_limited",
+            Self::Conflict => "conflict",
+            Self::NoRoom => "no_room",
             Self::NotFound => "not_found",
             Self::MethodNotAllowed => "method_not_allowed",
             Self::NotReady => "not_ready",

@@ -2,8 +2,8 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests fail by panicking")]
 
-use mlhost_wire::dialect::mlflow::{Compat, Mlflow};
-use mlhost_wire::dialect::{Decoded, Dialect as _, Envelope, Interface, Request};
+use mlhost_wire::dialect::mlflow::{Compat, Envelope, Mlflow};
+use mlhost_wire::dialect::{Decoded, Dialect as _, Interface, Request};
 use mlhost_wire::fault::{Fault, FaultKind};
 use mlhost_wire::signature::Signature;
 use mlhost_wire::values::{Call, Column, ColumnData, Input, Output, Packed, Reply, Table};

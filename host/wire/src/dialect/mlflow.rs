@@ -30,7 +30,7 @@ mod tensor;
 
 pub use self::compat::Compat;
 use self::media::Media;
-use super::{Answer, Decoded, Dialect, Envelope, Interface, Request};
+use super::{Answer, Decoded, Dialect, Interface, Request};
 use crate::fault::Fault;
 use crate::values::{Blob, Call, Input, Reply};
 
@@ -41,10 +41,22 @@ pub struct Mlflow {
     pub compat: Compat,
 }
 
+/// What an answer is put into.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Envelope {
+    /// The usual `{"predictions": ...}`.
+    #[default]
+    Predictions,
+    /// None: the answer stands by itself.
+    Bare,
+}
+
 // === impl Mlflow ===
 
 impl Dialect for Mlflow {
-    fn decode(&self, request: Request<'_>, interface: &Interface) -> Result<Decoded, Fault> {
+    type Envelope = Envelope;
+
+    fn decode(&self, request: Request<'_>, interface: &Interface) -> Result<Decoded<Envelope>, Fault> {
         let input = match media::media(request.content_type, &interface.raw_media_types, self.compat)? {
             Media::Json => return decode::decode(request.body, &interface.signature, self.compat),
             Media::Csv => csv::decode(request.body, &interface.signature)?,

@@ -1,7 +1,7 @@
 //! Answers that real MLflow models gave, spelled again from the values they returned.
 
-use mlhost_wire::dialect::mlflow::{Compat, Mlflow};
-use mlhost_wire::dialect::{Dialect as _, Envelope};
+use mlhost_wire::dialect::Dialect as _;
+use mlhost_wire::dialect::mlflow::{Compat, Envelope, Mlflow};
 use mlhost_wire::values::{Column, ColumnData, Elements, NamedTensor, Output, Reply, Table, Tensor};
 use serde_json::Value as Json;
 

@@ -17,8 +17,8 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use base64::Engine as _;
-use mlhost_wire::dialect::mlflow::{Compat, Mlflow};
-use mlhost_wire::dialect::{Decoded, Dialect, Envelope, Interface, Request};
+use mlhost_wire::dialect::mlflow::{Compat, Envelope, Mlflow};
+use mlhost_wire::dialect::{Decoded, Dialect, Interface, Request};
 use mlhost_wire::signature::Signature;
 use serde_json::Value as Json;
 

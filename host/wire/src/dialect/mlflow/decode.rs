@@ -8,6 +8,7 @@ use std::fmt;
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
+use super::Envelope;
 use super::chat;
 use super::compat::Compat;
 use super::context::{Context, Form, bad_input};
@@ -15,7 +16,7 @@ use super::forms::FormValue;
 use super::lenient::Rewritten;
 use super::params;
 use super::scalar::{Scalar, forward_scalars};
-use crate::dialect::{Decoded, Envelope};
+use crate::dialect::Decoded;
 use crate::fault::Fault;
 use crate::signature::Signature;
 use crate::values::{Call, Input};
@@ -55,7 +56,7 @@ enum Key {
 struct KeySeed;
 
 /// Reads a JSON body.
-pub(super) fn decode(body: &[u8], signature: &Signature, compat: Compat) -> Result<Decoded, Fault> {
+pub(super) fn decode(body: &[u8], signature: &Signature, compat: Compat) -> Result<Decoded<Envelope>, Fault> {
     let body = std::str::from_utf8(body).map_err(|error| {
         let offset = error.valid_up_to();
         bad_input(format!(
@@ -73,7 +74,7 @@ pub(super) fn decode(body: &[u8], signature: &Signature, compat: Compat) -> Resu
     })
 }
 
-fn read(context: &Context<'_>, signature: &Signature) -> Result<Decoded, Failure> {
+fn read(context: &Context<'_>, signature: &Signature) -> Result<Decoded<Envelope>, Failure> {
     let mut deserializer = serde_json::Deserializer::from_str(context.text());
     let outcome = Body { context, signature }
         .deserialize(&mut deserializer)

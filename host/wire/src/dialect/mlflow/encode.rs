@@ -5,9 +5,10 @@
 
 use serde::de::IgnoredAny;
 
+use super::Envelope;
 use super::compat::Compat;
 use super::python::{push_bytes, push_finite, push_moment, push_signed, push_text, push_unsigned};
-use crate::dialect::{Answer, Envelope};
+use crate::dialect::Answer;
 use crate::fault::{Fault, FaultKind};
 use crate::values::{Blob, Column, ColumnData, Elements, NamedTensor, Output, Packed, Reply, Table, Tensor};
 
@@ -50,7 +51,12 @@ pub(super) fn encode(reply: Reply, envelope: Envelope, compat: Compat) -> Result
             body.bytes.extend_from_slice(text.trim().as_bytes());
         }
     }
-    Ok(Answer { status: 200, content_type: Some("application/json".to_owned()), body: body.end() })
+    Ok(Answer {
+        status: 200,
+        content_type: Some("application/json".to_owned()),
+        headers: Vec::new(),
+        body: body.end(),
+    })
 }
 
 // === impl Body ===
@@ -116,7 +122,12 @@ fn raw(blob: Blob) -> Result<Answer, Fault> {
         !kind.trim().is_empty() && !subtype.trim().is_empty() && !essence.trim().contains(' ')
     });
     if visible && typed && blob.content_type.trim() == blob.content_type {
-        Ok(Answer { status: 200, content_type: Some(blob.content_type), body: blob.data })
+        Ok(Answer {
+            status: 200,
+            content_type: Some(blob.content_type),
+            headers: Vec::new(),
+            body: blob.data,
+        })
     } else {
         Err(broken(format!("`{}` is not a media type", blob.content_type.escape_debug())))
     }

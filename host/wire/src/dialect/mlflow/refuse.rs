@@ -49,7 +49,12 @@ pub(super) fn refuse(fault: &Fault, compat: Compat) -> Answer {
         python::push_text(&mut body, class);
     }
     body.push(b'}');
-    Answer { status: fault.kind.status(), content_type: Some("application/json".to_owned()), body }
+    Answer {
+        status: fault.kind.status(),
+        content_type: Some("application/json".to_owned()),
+        headers: Vec::new(),
+        body,
+    }
 }
 
 /// A media type that is not served, as MLflow answers it; without any it fails itself.
@@ -57,7 +62,12 @@ fn plain(fault: &Fault) -> Answer {
     let missing = fault.public.starts_with(NO_CONTENT_TYPE);
     let (status, text) =
         if missing { (500, "Internal Server Error") } else { (fault.kind.status(), fault.public.as_str()) };
-    Answer { status, content_type: Some("text/plain; charset=utf-8".to_owned()), body: text.into() }
+    Answer {
+        status,
+        content_type: Some("text/plain; charset=utf-8".to_owned()),
+        headers: Vec::new(),
+        body: text.into(),
+    }
 }
 
 /// MLflow's `error_code`, `sqlstate` and `error_class`; the last two are empty where MLflow has none.
@@ -88,6 +98,11 @@ fn codes(fault: &Fault) -> [&'static str; 3] {
         FaultKind::UnsupportedMedia | FaultKind::TooLarge | FaultKind::MethodNotAllowed => {
             ["BAD_REQUEST", "", ""]
         }
+        FaultKind::Unauthenticated => ["UNAUTHENTICATED", "", ""],
+        FaultKind::Forbidden => ["PERMISSION_DENIED", "", ""],
+        FaultKind::RateLimited => ["REQUEST_LIMIT_EXCEEDED", "", ""],
+        FaultKind::Conflict => ["RESOURCE_ALREADY_EXISTS", "", ""],
+        FaultKind::NoRoom => ["RESOURCE_EXHAUSTED", "", ""],
         FaultKind::NotFound => ["RESOURCE_DOES_NOT_EXIST", "", ""],
         FaultKind::NotReady | FaultKind::Overloaded => ["TEMPORARILY_UNAVAILABLE", "", ""],
         FaultKind::Deadline => ["DEADLINE_EXCEEDED", "", ""],

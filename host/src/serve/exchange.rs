@@ -1,0 +1,61 @@
+//! One request, from its head to its answer: what is known of it on the way.
+//!
+//! Made by `serve::handler` for every request and handed down by reference; `serve::prediction` notes whose model it is and
+//! how long each stage took. Whoever reports on requests (metrics, log, traces) reads it when the answer is there.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+use std::time::Instant;
+
+use hyper::HeaderMap;
+use hyper::header::{CONTENT_TYPE, HeaderValue};
+use hyper::http::request::Parts;
+use mlhost_wire::fault::{Fault, FaultKind};
+
+use crate::deployment::Release;
+use crate::serve::protocol::Protocol;
+
+/// A request's head, and what became of it so far.
+pub(crate) struct Exchange<'a> {
+    /// Method, path and headers.
+    pub(crate) head: &'a Parts,
+    /// In whose words it is answered.
+    pub(crate) protocol: Protocol,
+    /// The model that its path names.
+    pub(crate) model: Option<Cow<'a, str>>,
+    /// The version that its path names.
+    pub(crate) version: Option<Cow<'a, str>>,
+    /// When its head was there.
+    pub(crate) arrival: Instant,
+    /// What it was for, once that is found out.
+    pub(crate) release: Option<Arc<Release>>,
+}
+
+// === impl Exchange ===
+
+impl Exchange<'_> {
+    /// Its headers.
+    pub(crate) fn headers(&self) -> &HeaderMap {
+        &self.head.headers
+    }
+
+    /// One header's text; `None` where it is not there or no text.
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.head.headers.get(name).and_then(|value| value.to_str().ok())
+    }
+
+    /// Its media type, as it came.
+    ///
+    /// # Errors
+    ///
+    /// [`FaultKind::UnsupportedMedia`] where it is not ASCII.
+    pub(crate) fn content_type(&self) -> Result<Option<&str>, Fault> {
+        match self.headers().get(CONTENT_TYPE).map(HeaderValue::to_str) {
+            Some(Ok(text)) => Ok(Some(text)),
+            Some(Err(_)) => {
+                Err(Fault::new(FaultKind::UnsupportedMedia, "the Content-Type header is not ASCII"))
+            }
+            None => Ok(None),
+        }
+    }
+}

@@ -1,0 +1,61 @@
+//! The one way of every prediction, whatever the protocol: body, permit, release, decode, predict, encode.
+//!
+//! Called by the protocols. Nothing of a request's bounds can be left out by one of them: the body's size, the bodies' sizes
+//! together, the requests at one time, the model's own bound, the deadline.
+
+use std::time::Instant;
+
+use hyper::body::Incoming;
+use mlhost_wire::dialect::Decoded;
+use mlhost_wire::fault::Fault;
+use mlhost_wire::values::Reply;
+
+use crate::deployment::Release;
+use crate::fault;
+use crate::serve::body::HeldBody;
+use crate::serve::exchange::Exchange;
+use crate::serve::handler::Service;
+
+impl Service {
+    /// When the request's time is up, as far as the server says.
+    pub(crate) fn deadline(&self, exchange: &Exchange<'_>) -> Instant {
+        exchange.arrival + self.config.timeout
+    }
+
+    /// Reads a whole body, within its bounds and the deadline.
+    ///
+    /// # Errors
+    ///
+    /// Too large, too slow, broken off, or no room for it now.
+    pub(crate) async fn read(&self, exchange: &Exchange<'_>, body: Incoming) -> Result<HeldBody<'_>, Fault> {
+        let reading = self.bodies.read(body, self.config.max_body_bytes);
+        tokio::time::timeout_at(self.deadline(exchange).into(), reading)
+            .await
+            .map_err(|_| fault::deadline())?
+    }
+
+    /// Predicts on what `decode` makes of the request, once the body is there, and has `encode` spell the answer.
+    ///
+    /// # Errors
+    ///
+    /// Whatever ends a request; a fault that `decode` or `encode` gives is passed on as it is.
+    pub(crate) async fn predict<E, T>(
+        &self,
+        exchange: &mut Exchange<'_>,
+        decode: impl FnOnce(&Release) -> Result<Decoded<E>, Fault>,
+        encode: impl FnOnce(&Release, Reply, E) -> Result<T, Fault>,
+    ) -> Result<T, Fault> {
+        // Tried, not awaited: a request that would have to wait for a sandbox is told so at once.
+        let _permit = self.requests.try_acquire().map_err(|_| fault::overloaded())?;
+        // Once and for all of this request: another version may take over meanwhile.
+        let deployment = self.catalog.find(exchange.model.as_deref())?;
+        let release = deployment.pick(exchange.version.as_deref())?;
+        exchange.release = Some(release.clone());
+        let _place = release.try_enter().map_err(|_| fault::overloaded())?;
+        let deadline = self.deadline(exchange);
+        let deadline = release.app.time.map_or(deadline, |time| deadline.min(exchange.arrival + time));
+        let decoded = decode(&release)?;
+        let reply = release.app.predict(&decoded.call, deadline).await.map_err(fault::of_prediction)?;
+        encode(&release, reply, decoded.envelope)
+    }
+}

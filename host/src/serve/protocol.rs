@@ -1,0 +1,65 @@
+//! The protocols that are served: each lists its routes, answers at their endpoints, and refuses in its own words.
+//!
+//! Called by `serve::handler`, which finds the endpoint by `serve::routes`. All predictions go through
+//! `serve::prediction`: no protocol has a way past its limits.
+
+pub(crate) mod mlflow;
+
+use mlhost_wire::dialect::{Answer, Dialect as _};
+use mlhost_wire::fault::Fault;
+
+use crate::serve::handler::Service;
+
+/// In whose words a request is answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Protocol {
+    /// `mlflow models serve`, and what is mlhost's own.
+    Mlflow,
+}
+
+/// What a route leads to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Endpoint {
+    /// One of MLflow's.
+    Mlflow(mlflow::Endpoint),
+}
+
+// === impl Protocol ===
+
+impl Protocol {
+    /// What metrics and logs call it.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Mlflow => "mlflow",
+        }
+    }
+
+    /// The protocol that a path without a route was probably meant for: clients read the error in its words.
+    pub(crate) fn of_unknown(_path: &str) -> Self {
+        Self::Mlflow
+    }
+
+    /// A fault in its words.
+    pub(crate) fn refuse(self, service: &Service, fault: &Fault) -> Answer {
+        match self {
+            Self::Mlflow => service.mlflow.refuse(fault),
+        }
+    }
+}
+
+// === impl Endpoint ===
+
+impl Endpoint {
+    /// Whose it is.
+    pub(crate) fn protocol(self) -> Protocol {
+        match self {
+            Self::Mlflow(_) => Protocol::Mlflow,
+        }
+    }
+}
+
+impl From<mlflow::Endpoint> for Endpoint {
+    fn from(endpoint: mlflow::Endpoint) -> Self {
+        Self::Mlflow(endpoint)
+    }
+}

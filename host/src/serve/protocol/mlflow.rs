@@ -1,0 +1,87 @@
+//! The routes of `mlflow models serve` (MLflow 3.x, `mlflow/pyfunc/scoring_server`).
+//!
+//! Called by `serve::handler`. The dialect is `mlhost_wire::dialect::mlflow`; this is what stands around it.
+
+use hyper::body::Incoming;
+use hyper::{Method, Response, Uri};
+use mlhost_wire::dialect::{Answer, Dialect as _, Request};
+use mlhost_wire::fault::Fault;
+
+use crate::serve::exchange::Exchange;
+use crate::serve::handler::Service;
+use crate::serve::response::{Body, respond};
+use crate::serve::routes::Route;
+use crate::serve::status;
+
+/// What its routes lead to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Endpoint {
+    /// Predict.
+    Invocations,
+    /// Whether there is a model; with `?detail` more of it.
+    Health,
+    /// Ours, where MLflow says its own.
+    Version,
+    /// Not MLflow's.
+    Metrics,
+}
+
+pub(crate) fn routes() -> Vec<Route> {
+    vec![
+        Route::new(Method::POST, "/invocations", Endpoint::Invocations),
+        Route::new(Method::GET, "/ping", Endpoint::Health),
+        Route::new(Method::GET, "/health", Endpoint::Health),
+        Route::new(Method::GET, "/version", Endpoint::Version),
+        Route::new(Method::GET, "/metrics", Endpoint::Metrics),
+    ]
+}
+
+pub(crate) async fn answer(
+    service: &Service,
+    endpoint: Endpoint,
+    exchange: &mut Exchange<'_>,
+    body: Incoming,
+) -> Result<Response<Body>, Fault> {
+    let answer = match endpoint {
+        Endpoint::Health if asks_for_detail(&exchange.head.uri) => {
+            status::health(&*service.catalog.find(None)?)
+        }
+        Endpoint::Health => plain("\n"),
+        Endpoint::Version => plain(env!("CARGO_PKG_VERSION")),
+        Endpoint::Metrics => status::metrics(&service.metrics)?,
+        Endpoint::Invocations => invocations(service, exchange, body).await?,
+    };
+    Ok(respond(answer))
+}
+
+async fn invocations(
+    service: &Service,
+    exchange: &mut Exchange<'_>,
+    body: Incoming,
+) -> Result<Answer, Fault> {
+    let held = service.read(exchange, body).await?;
+    let body = held.contiguous();
+    let content_type = exchange.content_type()?.map(str::to_owned);
+    let request = Request { content_type: content_type.as_deref(), body: &body };
+    let dialect = service.mlflow;
+    service
+        .predict(
+            exchange,
+            |release| dialect.decode(request, &release.app.interface),
+            |_, reply, envelope| dialect.encode(reply, envelope),
+        )
+        .await
+}
+
+/// `/health` alone is MLflow's, whose body is an empty line.
+fn asks_for_detail(uri: &Uri) -> bool {
+    uri.path() == "/health"
+        && uri
+            .query()
+            .is_some_and(|query| query.split('&').any(|part| part == "detail" || part.starts_with("detail=")))
+}
+
+/// MLflow's health and version routes say `application/json` over bodies that are not: clients rely on neither.
+fn plain(body: &'static str) -> Answer {
+    Answer::json(200, body.into())
+}
