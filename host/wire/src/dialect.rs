@@ -7,6 +7,7 @@ pub mod kserve;
 mod media_type;
 pub mod mlflow;
 pub mod sagemaker;
+pub mod v2;
 
 use crate::fault::Fault;
 use crate::signature::Signature;
