@@ -29,7 +29,7 @@ impl Dialect for Kserve {
     }
 
     fn encode(&self, reply: Reply, (): ()) -> Result<Answer, Fault> {
-        predictions(self.compat, reply.output, |_, values| Ok(values))
+        predictions(self.compat, reply.output, |values| values)
     }
 
     fn refuse(&self, fault: &Fault) -> Answer {
@@ -61,14 +61,14 @@ pub(super) fn read(
 pub(super) fn predictions(
     compat: Compat,
     output: Output,
-    finish: impl FnOnce(&Output, Vec<u8>) -> Result<Vec<u8>, Fault>,
+    finish: impl FnOnce(Vec<u8>) -> Vec<u8>,
 ) -> Result<Answer, Fault> {
     if let Output::Blob(blob) = output {
         return raw(blob);
     }
     let mut values = Vec::new();
     push_values(&mut values, &output, Layout::Rows, compat)?;
-    let values = finish(&output, values)?;
+    let values = finish(values);
     let mut body = Vec::with_capacity(values.len() + 20);
     body.extend_from_slice(b"{\"predictions\": ");
     body.extend_from_slice(&values);

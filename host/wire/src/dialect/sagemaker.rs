@@ -75,7 +75,7 @@ impl Dialect for SageMaker<'_> {
             (_, reply @ Reply { output: Output::Blob(_) }) | (Format::Json, reply) => {
                 Mlflow { compat: self.compat }.encode(reply, envelope)
             }
-            (Format::Csv, reply) => answer::csv(&reply.output, self.compat),
+            (Format::Csv, reply) => answer::csv(&reply.output),
             (Format::Lines, reply) => answer::lines(&reply.output, self.compat),
             (Format::Npy, reply) => answer::npy(&reply.output),
         }

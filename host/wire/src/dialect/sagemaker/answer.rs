@@ -11,11 +11,10 @@ use crate::fault::{Fault, FaultKind};
 use crate::values::{Output, Tensor};
 
 /// Rows of values.
-pub(super) fn csv(output: &Output, compat: Compat) -> Result<Answer, Fault> {
+pub(super) fn csv(output: &Output) -> Result<Answer, Fault> {
     let mut values = Vec::new();
-    // Bare literals are no JSON, and an empty cell is what a missing number is in CSV.
-    let compat = if compat.is_strict() { Compat::Sane } else { compat };
-    push_values(&mut values, output, Layout::Lists, compat)?;
+    // Never strict, whose bare literals are no JSON: a missing number is an empty cell.
+    push_values(&mut values, output, Layout::Lists, Compat::Sane)?;
     let values: Value = serde_json::from_slice(&values).map_err(|error| broken(error.to_string()))?;
     let rows = match values {
         Value::Array(rows) => rows,

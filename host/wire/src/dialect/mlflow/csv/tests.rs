@@ -36,7 +36,7 @@ fn shown(column: &Column) -> String {
 }
 
 fn inferred(body: &str) -> String {
-    let columns = table(body, &Signature::default(), true).unwrap().columns;
+    let columns = table(body, &Signature::default()).unwrap().columns;
     columns.iter().map(shown).collect::<Vec<_>>().join(" ")
 }
 
@@ -66,7 +66,7 @@ fn types_are_inferred_as_pandas_does() {
         assert_eq!(inferred(body), expected, "{body:?}");
     }
     let all = cells::MISSING.join("\"\n\"");
-    let found = table(&format!("a\n\"{all}\"\n"), &Signature::default(), true).unwrap();
+    let found = table(&format!("a\n\"{all}\"\n"), &Signature::default()).unwrap();
     let ColumnData::F64(values) = &found.columns[0].data else { panic!("{found:?}") };
     assert!(values.len() == 19 && values.iter().all(|value| value.is_nan()));
     assert_eq!(inferred("a\nna\nNone \n NA\n"), r#"a=["na","None "," NA"]"#);

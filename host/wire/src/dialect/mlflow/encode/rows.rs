@@ -43,7 +43,7 @@ pub(super) fn push_lists(out: &mut Body, table: &Table) -> Result<(), Fault> {
     Ok(())
 }
 
-/// The parts of tensors that belong to each row: of one tensor its part, of several an object of theirs.
+/// The parts of tensors that belong to each row: of one tensor its part, of several an object or a list of theirs.
 pub(super) fn push_tensors(
     out: &mut Body,
     tensors: &[NamedTensor],
@@ -59,6 +59,7 @@ pub(super) fn push_tensors(
         return Err(broken(format!("{rows} records whose names take {names} bytes each are too long")));
     }
     let [begin, between, end] = marks(layout);
+    let (named, close) = (layout != Layout::Lists, if layout == Layout::Lists { b']' } else { b'}' });
     out.bytes.extend_from_slice(begin);
     let mut next = vec![0; tensors.len()];
     for row in 0..rows {
@@ -67,14 +68,20 @@ pub(super) fn push_tensors(
         }
         for (position, (NamedTensor { name, tensor }, next)) in tensors.iter().zip(&mut next).enumerate() {
             if !alone {
-                out.bytes.extend_from_slice(if position == 0 { b"{" } else { b", " });
+                out.bytes.extend_from_slice(match (position, named) {
+                    (0, true) => b"{",
+                    (0, false) => b"[",
+                    _ => b", ",
+                });
+            }
+            if !alone && named {
                 push_text(&mut out.bytes, name);
                 out.bytes.extend_from_slice(b": ");
             }
             push_axis(out, tensor, 1, next);
         }
         if !alone {
-            out.bytes.push(b'}');
+            out.bytes.push(close);
         }
     }
     out.bytes.extend_from_slice(end);
