@@ -22,9 +22,11 @@ use tokio::sync::Semaphore;
 use crate::catalog::Catalog;
 use crate::config::ServerConfig;
 use crate::fault;
+use crate::observe::{Stages, Telemetry};
 use crate::serve::body::BodyBudget;
 use crate::serve::exchange::Exchange;
 use crate::serve::protocol::{self, Endpoint, Protocol};
+use crate::serve::report;
 use crate::serve::response::{Body, redirect, respond};
 use crate::serve::routes::{Found, RouteError, Routes};
 use crate::serve::status;
@@ -43,6 +45,7 @@ pub struct Service {
     references: AtomicU64,
     pub(crate) metrics: Registry,
     pub(crate) routes: Routes,
+    pub(crate) telemetry: Arc<Telemetry>,
 }
 
 /// A service that cannot be set up.
@@ -68,6 +71,7 @@ impl Service {
             mlflow: Mlflow { compat: config.compat },
             config,
             routes: Routes::new(Vec::new())?,
+            telemetry: Arc::default(),
         })
     }
 
@@ -83,6 +87,7 @@ impl Service {
     ///
     /// None.
     pub async fn answer(&self, request: Request<Incoming>) -> Result<Response<Body>, Infallible> {
+        let under_way = self.telemetry.begin();
         let (head, body) = request.into_parts();
         let mut exchange = Exchange {
             head: &head,
@@ -91,6 +96,7 @@ impl Service {
             version: None,
             arrival: Instant::now(),
             release: None,
+            stages: Stages::default(),
         };
         let mut response = match self.routes.find(&head.method, &head.uri) {
             Found::Endpoint { endpoint, model, version } => {
@@ -116,6 +122,8 @@ impl Service {
         if response.status() == StatusCode::SERVICE_UNAVAILABLE {
             response.headers_mut().insert(RETRY_AFTER, RETRY_AFTER_SECONDS);
         }
+        report::answered(self, &exchange, &mut response);
+        under_way.answered();
         Ok(response)
     }
 
