@@ -53,7 +53,9 @@ pub(crate) async fn answer(
         }
         Endpoint::Ready => {
             let deployment = service.catalog.find(exchange.model.as_deref())?;
-            let name = &deployment.current().app.name;
+            let name = deployment.name();
+            // Not ready is a fault.
+            deployment.version(None)?;
             Answer::json(200, json!({ "name": name, "ready": true }).to_string().into_bytes())
         }
         Endpoint::Predict => predict(service, exchange, body).await?,
