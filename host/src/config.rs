@@ -21,8 +21,8 @@ pub use model_config::{model_config_overrides, override_model_config};
 mod platform;
 
 pub use platform::{
-    Platform, PlatformChoice, PlatformConfig, PlatformFlags, Protocols, ServedProtocol, Surroundings, VertexRoutes,
-    parse_platform, parse_protocol,
+    Platform, PlatformChoice, PlatformConfig, PlatformFlags, Protocols, ServedProtocol, Surroundings,
+    VertexRoutes, parse_platform, parse_protocol,
 };
 
 mod registry;

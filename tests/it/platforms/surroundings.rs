@@ -8,7 +8,8 @@ use crate::running::{Running, mlhost, models};
 fn a_platforms_environment_brings_model_address_and_routes() {
     // Azure ML's folder lies above the model's own.
     let folder = tempfile::tempdir().unwrap();
-    std::os::unix::fs::symlink(models().join("iris").canonicalize().unwrap(), folder.path().join("iris")).unwrap();
+    std::os::unix::fs::symlink(models().join("iris").canonicalize().unwrap(), folder.path().join("iris"))
+        .unwrap();
     let model = folder.path().to_str().unwrap();
     let server = Running::start_with(&[], &[("AZUREML_MODEL_DIR", model)]);
     assert_eq!((&server.ready["platform"], &server.ready["model"]), (&json!("azureml"), &json!("iris")));

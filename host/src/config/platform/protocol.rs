@@ -31,15 +31,8 @@ pub struct Protocols(u8);
 
 impl ServedProtocol {
     /// Every protocol.
-    pub const ALL: [Self; 7] = [
-        Self::Mlflow,
-        Self::V2,
-        Self::Kserve,
-        Self::SageMaker,
-        Self::Vertex,
-        Self::AzureMl,
-        Self::Seldon,
-    ];
+    pub const ALL: [Self; 7] =
+        [Self::Mlflow, Self::V2, Self::Kserve, Self::SageMaker, Self::Vertex, Self::AzureMl, Self::Seldon];
 
     /// As it is written behind `--protocols`.
     #[must_use]

@@ -43,10 +43,8 @@ fn sagemaker_is_its_variables_or_its_folder_where_no_model_is_named() {
         assert_eq!(config.model.as_deref(), Some("/opt/ml/model"));
         assert!(config.protocols.has(ServedProtocol::SageMaker) && config.protocols.has(ServedProtocol::V2));
     }
-    let several = found(
-        &[("SAGEMAKER_MULTI_MODEL", "true"), ("SAGEMAKER_BIND_TO_PORT", "9001")],
-        &["/opt/ml/model"],
-    );
+    let several =
+        found(&[("SAGEMAKER_MULTI_MODEL", "true"), ("SAGEMAKER_BIND_TO_PORT", "9001")], &["/opt/ml/model"]);
     assert_eq!((several.multi_model, several.port, several.model), (true, Some(9001), None));
 }
 
@@ -64,10 +62,8 @@ fn vertex_names_port_routes_and_model() {
     assert_eq!((config.platform, config.port), (Platform::Vertex, Some(8081)));
     assert_eq!((config.vertex.health.as_str(), config.vertex.predict.as_str()), ("/live", "/guess"));
     assert_eq!(config.model.as_deref(), Some("gs://bucket/model"));
-    let config = found(
-        &[("AIP_MODE", "PREDICTION"), ("AIP_ENDPOINT_ID", "7"), ("AIP_DEPLOYED_MODEL_ID", "9")],
-        &[],
-    );
+    let config =
+        found(&[("AIP_MODE", "PREDICTION"), ("AIP_ENDPOINT_ID", "7"), ("AIP_DEPLOYED_MODEL_ID", "9")], &[]);
     assert_eq!(config.vertex.predict, "/v1/endpoints/7/deployedModels/9:predict");
     assert_eq!(config.vertex.health, "/v1/endpoints/7/deployedModels/9");
     let error = tried(&[("AIP_PREDICT_ROUTE", "{model}")], &[], PlatformFlags::default()).unwrap_err();
@@ -78,8 +74,14 @@ fn vertex_names_port_routes_and_model() {
 fn azure_names_the_model_and_the_time() {
     let config = found(&[("AZUREML_MODEL_DIR", "/var/m"), ("SCORING_TIMEOUT_MS", "1500")], &[]);
     assert_eq!((config.platform, config.port), (Platform::AzureMl, Some(5001)));
-    assert_eq!((config.model.as_deref(), config.timeout), (Some("/var/m"), Some(Duration::from_millis(1500))));
-    assert!(tried(&[("AZUREML_MODEL_DIR", "m"), ("SCORING_TIMEOUT_MS", "0")], &[], PlatformFlags::default()).is_err());
+    assert_eq!(
+        (config.model.as_deref(), config.timeout),
+        (Some("/var/m"), Some(Duration::from_millis(1500)))
+    );
+    assert!(
+        tried(&[("AZUREML_MODEL_DIR", "m"), ("SCORING_TIMEOUT_MS", "0")], &[], PlatformFlags::default())
+            .is_err()
+    );
 }
 
 #[test]
@@ -95,7 +97,8 @@ fn seldon_names_the_port_the_unit_and_the_model() {
     );
     assert_eq!((config.platform, config.port), (Platform::Seldon, Some(9002)));
     assert_eq!((config.model.as_deref(), config.model_name.as_deref()), (Some("/m"), Some("classifier")));
-    let config = found(&[("PREDICTIVE_UNIT_ID", "c"), ("PREDICTIVE_UNIT_PARAMETERS", "[]")], &["/mnt/models"]);
+    let config =
+        found(&[("PREDICTIVE_UNIT_ID", "c"), ("PREDICTIVE_UNIT_PARAMETERS", "[]")], &["/mnt/models"]);
     assert_eq!((config.port, config.model.as_deref()), (Some(9000), Some("/mnt/models")));
     let wrong = [("PREDICTIVE_UNIT_ID", "c"), ("PREDICTIVE_UNIT_PARAMETERS", "{")];
     let error = tried(&wrong, &[], PlatformFlags::default()).unwrap_err().to_string();

@@ -69,12 +69,7 @@ impl Mlflow {
     }
 
     /// A body of CSV, with names in its first record or without any.
-    pub(super) fn decode_csv(
-        self,
-        body: &[u8],
-        interface: &Interface,
-        headed: bool,
-    ) -> Result<Input, Fault> {
+    pub(super) fn decode_csv(self, body: &[u8], interface: &Interface, headed: bool) -> Result<Input, Fault> {
         csv::decode(body, &interface.signature, headed)
     }
 

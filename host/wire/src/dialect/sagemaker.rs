@@ -99,7 +99,9 @@ impl SageMaker<'_> {
         let written = |range: &&str| match range.to_ascii_lowercase().as_str() {
             "application/json" | "application/*" | "*/*" => Some(Format::Json),
             "text/csv" | "text/*" => Some(Format::Csv),
-            "application/jsonlines" | "application/x-jsonlines" | "application/x-ndjson" => Some(Format::Lines),
+            "application/jsonlines" | "application/x-jsonlines" | "application/x-ndjson" => {
+                Some(Format::Lines)
+            }
             "application/x-npy" if answer::sole_tensor(output).is_some() => Some(Format::Npy),
             _ => None,
         };

@@ -77,7 +77,11 @@ fn push_output(body: &mut Body, output: &Output, layout: Layout) -> Result<(), F
         Output::Blob(_) => Ok(()),
         Output::Table(table) => {
             table.check().map_err(|error| broken(error.to_string()))?;
-            if layout == Layout::Lists { rows::push_lists(body, table) } else { push_table(body, table, layout) }
+            if layout == Layout::Lists {
+                rows::push_lists(body, table)
+            } else {
+                push_table(body, table, layout)
+            }
         }
         Output::Tensors(tensors) => {
             for NamedTensor { name, tensor } in tensors {

@@ -34,7 +34,9 @@ impl<'t, F: FnMut(usize) -> Scalar<'t>> Grid<'_, F> {
                 [spec] => self.tensor(Some(spec), context),
                 specs => {
                     let wanted = specs.len();
-                    Err(bad_input(format!("the model takes {wanted} tensors by name, this is one without: send JSON")))
+                    Err(bad_input(format!(
+                        "the model takes {wanted} tensors by name, this is one without: send JSON"
+                    )))
                 }
             },
             None => match self.element_type {

@@ -245,7 +245,9 @@ mod tests {
         let body = file("<f8", "False", "(1, 2)", &data);
         let found = tensor(&body, Some(spec)).unwrap();
         assert_eq!((found.name.as_str(), found.tensor.elements), ("x", Elements::F32(vec![1.0, 2.5])));
-        assert!(tensor(&file("<f8", "False", "(1, 1)", &data[..8]), Some(spec)).unwrap_err().contains("Shape"));
+        assert!(
+            tensor(&file("<f8", "False", "(1, 1)", &data[..8]), Some(spec)).unwrap_err().contains("Shape")
+        );
         let columns = r#"[{"type":"double","name":"a"},{"type":"double","name":"b"}]"#;
         let signature = Signature::from_mlmodel(Some(columns), None, None).unwrap();
         let Input::Table(table) = decode(&body, &signature).unwrap() else { panic!("no table") };

@@ -79,7 +79,8 @@ fn a_line_is_a_row() {
         assert_eq!(read(Some(COLUMNS), "application/jsonlines", body).unwrap(), expected, "{body}");
     }
     assert!(matches!(read(None, "application/jsonlines", "{\"a\": 1}").unwrap(), Input::Table(_)));
-    for (body, text) in [("[1,\n2]", "Line 1 is not JSON"), ("\n", "no line"), ("1 2", "Line 1 is not JSON")] {
+    for (body, text) in [("[1,\n2]", "Line 1 is not JSON"), ("\n", "no line"), ("1 2", "Line 1 is not JSON")]
+    {
         let refused = read(None, "application/jsonlines", body).unwrap_err();
         assert!(refused.contains(text), "{body}: {refused}");
     }
@@ -101,7 +102,10 @@ fn the_answer_is_in_the_type_that_is_wanted_most() {
         assert_eq!(written(accept, table()), ("application/json".to_owned(), json.to_owned()), "{accept}");
     }
     let (content_type, body) = written("text/csv", table());
-    assert_eq!((content_type.as_str(), body.as_str()), ("text/csv; charset=utf-8", "1.5,x\n,\"y, \"\"z\"\"\"\n"));
+    assert_eq!(
+        (content_type.as_str(), body.as_str()),
+        ("text/csv; charset=utf-8", "1.5,x\n,\"y, \"\"z\"\"\"\n")
+    );
     let (content_type, body) = written("application/jsonlines", table());
     assert_eq!(content_type, "application/jsonlines");
     assert_eq!(body, "{\"n\": 1.5, \"t\": \"x\"}\n{\"n\": null, \"t\": \"y, \\\"z\\\"\"}\n");
@@ -109,7 +113,9 @@ fn the_answer_is_in_the_type_that_is_wanted_most() {
 
 #[test]
 fn tensors_have_a_row_a_line_too() {
-    let two = || Output::Tensors(vec![tensor("y", &[2], &[1.0, 2.0]), tensor("p", &[2, 2], &[0.5, 0.25, 1.0, 0.0])]);
+    let two = || {
+        Output::Tensors(vec![tensor("y", &[2], &[1.0, 2.0]), tensor("p", &[2, 2], &[0.5, 0.25, 1.0, 0.0])])
+    };
     assert_eq!(written("text/csv", two()).1, "1.0,0.5,0.25\n2.0,1.0,0.0\n");
     assert_eq!(
         written("application/jsonlines", two()).1,
@@ -120,6 +126,12 @@ fn tensors_have_a_row_a_line_too() {
     let (content_type, body) = written("application/x-npy", one());
     assert!(content_type == "application/x-npy" && body.contains("'shape': (2,)"), "{body}");
     assert_eq!(written("application/x-npy", two()).0, "application/json");
-    assert_eq!(written("text/csv", Output::Json("[1, [2, \"a\"], {\"k\": 1}]".into())).1, "1\n2,a\n\"{\"\"k\"\":1}\"\n");
-    assert_eq!(written("application/jsonlines", Output::Json("[1,\n {\"k\":\n 1}]".into())).1, "1\n{\"k\":  1}\n");
+    assert_eq!(
+        written("text/csv", Output::Json("[1, [2, \"a\"], {\"k\": 1}]".into())).1,
+        "1\n2,a\n\"{\"\"k\"\":1}\"\n"
+    );
+    assert_eq!(
+        written("application/jsonlines", Output::Json("[1,\n {\"k\":\n 1}]".into())).1,
+        "1\n{\"k\":  1}\n"
+    );
 }
