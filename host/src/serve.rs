@@ -4,10 +4,12 @@
 //! Called by `cli::serve` with a [`crate::catalog::Catalog`]. The only part of mlhost that serves HTTP.
 
 pub mod body;
+mod connection;
 mod exchange;
 pub mod handler;
 mod prediction;
 mod protocol;
+mod report;
 mod response;
 mod routes;
 pub mod server;

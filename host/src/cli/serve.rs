@@ -16,7 +16,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use super::args::{LogFormat, PartArgs, ServeArgs, note};
 use super::origin::Named;
-use super::{log, model, output};
+use super::{log, model, output, platform};
 use crate::app::App;
 use crate::catalog::Catalog;
 use crate::config::{self, LimitsAllowed, ServerConfig};
@@ -37,7 +37,9 @@ pub(super) fn run(args: &ServeArgs) -> anyhow::Result<()> {
     let format = log::format(args.log_format, &environment)?;
     log::start(format, "info", &environment)?;
     note(&args.python.flags());
-    let mut config = ServerConfig::from_environment(&environment)?;
+    let platform = platform::platform(args)?;
+    let source_args = platform::source(&args.source, &platform)?;
+    let mut config = ServerConfig::on(platform, &environment)?;
     apply(args, &mut config);
     let allowed = LimitsAllowed {
         batching: Batching {
@@ -50,7 +52,8 @@ pub(super) fn run(args: &ServeArgs) -> anyhow::Result<()> {
         ..model::allowed(&args.source.parts)
     };
     let model_config = config::model_config_overrides(&environment)?;
-    let named = Named::new(args.source.clone(), &args.accept, allowed, model_config)?;
+    let name = config.platform.model_name.clone();
+    let named = Named::new(source_args, &args.accept, allowed, model_config)?.called(name);
     let parts = args.source.parts.clone();
     model::runtime()?.block_on(async {
         let target = named.look().await?;
@@ -143,7 +146,9 @@ async fn serve(
     };
     let catalog = Arc::new(Catalog::of_one(Arc::clone(&deployment)));
     let service = Arc::new(Service::new(catalog, config)?);
-    ready.say(&deployment.current().app, server.listener.local_addr()?, &service.routes())?;
+    if let Some(release) = deployment.current() {
+        ready.say(&release.app, server.listener.local_addr()?, &service)?;
+    }
     let mut swap = false;
     let drained = server
         .run(service, async {
@@ -187,7 +192,7 @@ const SWAP_APPEARED: &str = "swap was turned on: sandboxes can no longer be clea
 
 /// Ends once it is no longer safe to go on; never while there is no sandbox.
 async fn swap_appears(engine: &Engine, deployment: &Deployment) {
-    while !deployment.current().app.is_sandboxed() || engine.is_clean() {
+    while deployment.current().is_none_or(|release| !release.app.is_sandboxed()) || engine.is_clean() {
         tokio::time::sleep(SWAP_LOOK).await;
     }
     tracing::error!("{SWAP_APPEARED}");
@@ -211,7 +216,7 @@ fn apply(args: &ServeArgs, config: &mut ServerConfig) {
 // === impl Ready ===
 
 impl Ready {
-    fn say(&self, app: &App, address: SocketAddr, routes: &[String]) -> anyhow::Result<()> {
+    fn say(&self, app: &App, address: SocketAddr, service: &Service) -> anyhow::Result<()> {
         let milliseconds = self.started.elapsed().as_millis();
         let version = env!("CARGO_PKG_VERSION");
         match self.format {
@@ -228,7 +233,7 @@ impl Ready {
                 output::line(format_args!(
                     "mlhost {version} ready on http://{address} in {milliseconds} ms: model `{}` ({how}{code}); {}",
                     app.name,
-                    routes.join(", ")
+                    service.protocols().join(", ")
                 ))
             }
             LogFormat::Json => {
@@ -245,7 +250,8 @@ impl Ready {
                         Cleaning::Scan => "scan",
                         Cleaning::Reset(_) => "reset",
                     },
-                    "routes": routes,
+                    "platform": service.config.platform.platform.name(),
+                    "routes": service.routes(),
                     "milliseconds": u64::try_from(milliseconds).unwrap_or(u64::MAX),
                 });
                 output::line(line)

@@ -22,9 +22,11 @@ use tokio::sync::Semaphore;
 use crate::catalog::Catalog;
 use crate::config::ServerConfig;
 use crate::fault;
+use crate::observe::{Stages, Telemetry};
 use crate::serve::body::BodyBudget;
 use crate::serve::exchange::Exchange;
 use crate::serve::protocol::{self, Endpoint, Protocol};
+use crate::serve::report;
 use crate::serve::response::{Body, redirect, respond};
 use crate::serve::routes::{Found, RouteError, Routes};
 use crate::serve::status;
@@ -43,6 +45,7 @@ pub struct Service {
     references: AtomicU64,
     pub(crate) metrics: Registry,
     pub(crate) routes: Routes,
+    pub(crate) telemetry: Arc<Telemetry>,
 }
 
 /// A service that cannot be set up.
@@ -66,15 +69,31 @@ impl Service {
             references: AtomicU64::new(0),
             catalog,
             mlflow: Mlflow { compat: config.compat },
+            routes: Routes::new(protocol::routes(&config.platform))?,
             config,
-            routes: Routes::new(Vec::new())?,
+            telemetry: Arc::default(),
         })
     }
 
-    /// What the ready line lists: method and path of every route.
+    /// What the ready line lists for programs: method and path of every route.
     #[must_use]
     pub fn routes(&self) -> Vec<String> {
-        self.routes.all().iter().map(|route| format!("{} {}", route.method, route.path)).collect()
+        self.routes.all().iter().map(ToString::to_string).collect()
+    }
+
+    /// What it lists for people: each protocol with the route that matters most.
+    #[must_use]
+    pub fn protocols(&self) -> Vec<String> {
+        let mut seen = Vec::new();
+        let mut listed = Vec::new();
+        for route in self.routes.all() {
+            let protocol = route.endpoint.protocol();
+            if !seen.contains(&protocol) {
+                seen.push(protocol);
+                listed.push(format!("{} {route}", protocol.name()));
+            }
+        }
+        listed
     }
 
     /// Answers one request. Never fails: a fault is an answer, and so is a panic of our own.
@@ -83,6 +102,7 @@ impl Service {
     ///
     /// None.
     pub async fn answer(&self, request: Request<Incoming>) -> Result<Response<Body>, Infallible> {
+        let under_way = self.telemetry.begin();
         let (head, body) = request.into_parts();
         let mut exchange = Exchange {
             head: &head,
@@ -91,6 +111,7 @@ impl Service {
             version: None,
             arrival: Instant::now(),
             release: None,
+            stages: Stages::default(),
         };
         let mut response = match self.routes.find(&head.method, &head.uri) {
             Found::Endpoint { endpoint, model, version } => {
@@ -109,13 +130,15 @@ impl Service {
             Found::Unknown => {
                 exchange.protocol = Protocol::of_unknown(head.uri.path());
                 let public =
-                    format!("there is no `{}`; the routes are {}", head.uri.path(), self.routes().join(", "));
+                    format!("there is no `{}`; served are {}", head.uri.path(), self.protocols().join(", "));
                 respond(self.refuse(exchange.protocol, &Fault::new(FaultKind::NotFound, public)))
             }
         };
         if response.status() == StatusCode::SERVICE_UNAVAILABLE {
             response.headers_mut().insert(RETRY_AFTER, RETRY_AFTER_SECONDS);
         }
+        report::answered(self, &exchange, &mut response);
+        under_way.answered();
         Ok(response)
     }
 
@@ -127,6 +150,7 @@ impl Service {
     ) -> Result<Response<Body>, Fault> {
         match endpoint {
             Endpoint::Mlflow(endpoint) => protocol::mlflow::answer(self, endpoint, exchange, body).await,
+            Endpoint::Kserve(endpoint) => protocol::kserve::answer(self, endpoint, exchange, body).await,
         }
     }
 
