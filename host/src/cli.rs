@@ -21,6 +21,7 @@ mod package;
 mod predict;
 mod progress;
 mod serve;
+mod token;
 mod validate;
 
 use args::{Args, Command};
@@ -46,6 +47,7 @@ pub fn main() -> ExitCode {
         Command::Compile(args) => compile::run(&args),
         Command::Inspect(args) => inspect::run(&args),
         Command::MlflowShim(args) => mlflow_shim::run(&args),
+        Command::Token(args) => token::run(&args),
         Command::FetchRuntime => fetch_runtime::run(),
     };
     match outcome {

@@ -14,6 +14,12 @@ use mlhost_nn::GraphOptions;
 use mlhost_sandbox::{Limits, WasiGrants};
 use mlhost_wire::dialect::mlflow::Compat;
 
+use crate::serve::cors::Cors;
+
+mod connections;
+
+pub use connections::ConnectionConfig;
+
 mod model_config;
 
 pub use model_config::{model_config_overrides, override_model_config};
@@ -147,6 +153,10 @@ pub struct ServerConfig {
     pub compat: Compat,
     /// How long requests may take to end once the server is told to stop.
     pub drain: Duration,
+    /// What a connection may do.
+    pub connections: ConnectionConfig,
+    /// Which pages' scripts may read answers.
+    pub cors: Option<Cors>,
 }
 
 /// What an operator lets bundles have.
@@ -185,6 +195,8 @@ impl Default for ServerConfig {
             timeout: Duration::from_secs(60),
             compat: Compat::default(),
             drain: Duration::from_secs(30),
+            connections: ConnectionConfig::default(),
+            cors: None,
         }
     }
 }

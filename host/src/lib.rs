@@ -4,6 +4,7 @@
 //! one immutable configuration; [`serve`] is the HTTP server; [`app`] is the model behind it; [`fault`] says what the
 //! client sees of an error. `ARCHITECTURE.md` walks a request through them.
 
+pub mod access;
 pub mod app;
 pub mod catalog;
 pub mod cli;
@@ -17,6 +18,7 @@ pub mod onnxruntime;
 pub mod package;
 pub mod passthrough;
 pub mod reload;
+pub mod reread;
 pub mod serve;
 pub mod single_call;
 pub mod validate;

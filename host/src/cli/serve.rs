@@ -16,12 +16,15 @@ use tokio::signal::unix::{SignalKind, signal};
 use super::args::{LogFormat, PartArgs, ServeArgs, note};
 use super::origin::Named;
 use super::{log, model};
+use crate::access::Access;
 use crate::app::App;
 use crate::catalog::Catalog;
 use crate::config::{self, LimitsAllowed, ServerConfig};
 use crate::deployment::{Deployment, Release};
 use crate::model_source::ModelSource;
 use crate::reload::{Origin as _, Reloader};
+use crate::reread::{self, Reread};
+use crate::serve::cors::Cors;
 use crate::serve::handler::Service;
 use crate::serve::server::Server;
 use crate::warm_up::warm_up;
@@ -38,6 +41,8 @@ pub(super) fn run(args: &ServeArgs) -> anyhow::Result<()> {
     note(&args.python.flags());
     let mut config = ServerConfig::from_environment(&environment)?;
     apply(args, &mut config);
+    // Before anything is loaded: what is wrong with it is said at once.
+    let access = Arc::new(Access::new(&args.access.config())?);
     let allowed = LimitsAllowed {
         batching: Batching {
             max_rows: args.max_batch_rows,
@@ -79,7 +84,7 @@ pub(super) fn run(args: &ServeArgs) -> anyhow::Result<()> {
             }),
             engine: engine.clone(),
         };
-        serve(deployment, config, Ready { started, format, engine }, reloader).await
+        serve(deployment, config, Ready { started, format, engine, access }, reloader).await
     })
 }
 
@@ -119,6 +124,7 @@ struct Ready {
     started: Instant,
     format: LogFormat,
     engine: Engine,
+    access: Arc<Access>,
 }
 
 async fn serve(
@@ -134,6 +140,7 @@ async fn serve(
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     reloader.start().context("cannot start the thread that looks for other versions of the model")?;
+    reread::start(rereads(&ready.access)).context("cannot watch the files of keys and certificates")?;
     let server = Server {
         listener,
         max_connections: config.max_connections,
@@ -141,7 +148,7 @@ async fn serve(
         drain: config.drain,
     };
     let catalog = Arc::new(Catalog::of_one(Arc::clone(&deployment)));
-    let service = Arc::new(Service::new(catalog, config)?);
+    let service = Arc::new(Service::new(catalog, config, Arc::clone(&ready.access))?);
     ready.say(&deployment.current().app, server.listener.local_addr()?, &service.routes())?;
     let mut swap = false;
     let drained = server
@@ -164,6 +171,15 @@ async fn serve(
     Ok(())
 }
 
+/// What is read again when its files change.
+fn rereads(access: &Arc<Access>) -> Vec<Reread> {
+    let keys = access.key_file().map(|file| {
+        let access = Arc::clone(access);
+        Reread::new("keys", vec![file.clone()], Box::new(move || Ok(access.reread()?)))
+    });
+    keys.into_iter().collect()
+}
+
 /// How often to look whether swap was turned on. It takes longer to turn it on and have pages in it.
 const SWAP_LOOK: Duration = Duration::from_secs(1);
 
@@ -183,6 +199,7 @@ fn apply(args: &ServeArgs, config: &mut ServerConfig) {
     config.host = args.host.unwrap_or(config.host);
     config.port = args.port.unwrap_or(config.port);
     config.timeout = args.timeout.unwrap_or(config.timeout);
+    config.cors = Cors::new(args.access.cors_origin.clone());
     config.compat = args.mlflow_compat.unwrap_or(config.compat);
     let count = |flag: Option<u32>, default| flag.map_or(default, |count| count as usize);
     config.max_requests = count(args.max_requests, config.max_requests);

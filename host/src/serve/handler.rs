@@ -4,6 +4,7 @@
 //! then an answer here: exactly one for every request, whatever happens in it.
 
 use std::convert::Infallible;
+use std::net::IpAddr;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -11,7 +12,8 @@ use std::time::Instant;
 
 use futures_util::FutureExt as _;
 use hyper::body::Incoming;
-use hyper::header::{ALLOW, HeaderValue, RETRY_AFTER};
+use hyper::header::{ALLOW, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
+use hyper::http::request::Parts;
 use hyper::{Request, Response, StatusCode};
 use mlhost_wire::dialect::Answer;
 use mlhost_wire::dialect::mlflow::Mlflow;
@@ -19,6 +21,7 @@ use mlhost_wire::fault::{Fault, FaultKind};
 use prometheus_client::registry::Registry;
 use tokio::sync::Semaphore;
 
+use crate::access::{Access, Refusal};
 use crate::catalog::Catalog;
 use crate::config::ServerConfig;
 use crate::fault;
@@ -43,6 +46,7 @@ pub struct Service {
     references: AtomicU64,
     pub(crate) metrics: Registry,
     pub(crate) routes: Routes,
+    pub(crate) access: Arc<Access>,
 }
 
 /// A service that cannot be set up.
@@ -58,8 +62,13 @@ impl Service {
     /// # Errors
     ///
     /// Where two routes stand in each other's way.
-    pub fn new(catalog: Arc<Catalog>, config: ServerConfig) -> Result<Self, ServiceError> {
+    pub fn new(
+        catalog: Arc<Catalog>,
+        config: ServerConfig,
+        access: Arc<Access>,
+    ) -> Result<Self, ServiceError> {
         Ok(Self {
+            access,
             metrics: status::registry(&catalog),
             requests: Semaphore::new(config.max_requests),
             bodies: BodyBudget::new(config.max_bodies_bytes),
@@ -82,41 +91,59 @@ impl Service {
     /// # Errors
     ///
     /// None.
-    pub async fn answer(&self, request: Request<Incoming>) -> Result<Response<Body>, Infallible> {
+    pub async fn answer(
+        &self,
+        peer: IpAddr,
+        request: Request<Incoming>,
+    ) -> Result<Response<Body>, Infallible> {
         let (head, body) = request.into_parts();
+        let mut response = match self.config.cors.as_ref().and_then(|cors| cors.preflight(&head)) {
+            Some(response) => response,
+            None => self.answer_asked(peer, &head, body).await,
+        };
+        if response.status() == StatusCode::SERVICE_UNAVAILABLE {
+            response.headers_mut().insert(RETRY_AFTER, RETRY_AFTER_SECONDS);
+        }
+        if let Some(cors) = &self.config.cors {
+            cors.mark(&head.headers, response.headers_mut());
+        }
+        Ok(response)
+    }
+
+    /// Answers a request that asks for something.
+    async fn answer_asked(&self, peer: IpAddr, head: &Parts, body: Incoming) -> Response<Body> {
+        let found = self.routes.find(&head.method, &head.uri);
         let mut exchange = Exchange {
-            head: &head,
-            protocol: Protocol::Mlflow,
+            head,
+            peer,
+            key: None,
+            protocol: found.protocol(&head.uri),
             model: None,
             version: None,
             arrival: Instant::now(),
             release: None,
         };
-        let mut response = match self.routes.find(&head.method, &head.uri) {
+        match self.access.admit(found.need(&head.uri), exchange.peer, &head.headers) {
+            Ok(key) => exchange.key = key,
+            Err(refusal) => return self.turn_away(&exchange, &refusal),
+        }
+        match found {
             Found::Endpoint { endpoint, model, version } => {
-                (exchange.protocol, exchange.model, exchange.version) = (endpoint.protocol(), model, version);
+                (exchange.model, exchange.version) = (model, version);
                 let outcome = AssertUnwindSafe(self.answer_at(endpoint, &mut exchange, body)).catch_unwind();
                 outcome
                     .await
                     .unwrap_or_else(|_| Err(fault::internal("a panic; its message is above")))
                     .unwrap_or_else(|fault| respond(self.refuse(exchange.protocol, &fault)))
             }
-            Found::WrongMethod { protocol, allowed } => {
-                exchange.protocol = protocol;
-                self.wrong_method(&exchange, &allowed)
-            }
+            Found::WrongMethod { allowed, .. } => self.wrong_method(&exchange, &allowed),
             Found::Slashed(path) => redirect(path, head.uri.query()),
             Found::Unknown => {
-                exchange.protocol = Protocol::of_unknown(head.uri.path());
                 let public =
                     format!("there is no `{}`; the routes are {}", head.uri.path(), self.routes().join(", "));
                 respond(self.refuse(exchange.protocol, &Fault::new(FaultKind::NotFound, public)))
             }
-        };
-        if response.status() == StatusCode::SERVICE_UNAVAILABLE {
-            response.headers_mut().insert(RETRY_AFTER, RETRY_AFTER_SECONDS);
         }
-        Ok(response)
     }
 
     async fn answer_at(
@@ -125,9 +152,25 @@ impl Service {
         exchange: &mut Exchange<'_>,
         body: Incoming,
     ) -> Result<Response<Body>, Fault> {
+        if let (Some(model), true) = (&exchange.model, exchange.key.is_some()) {
+            self.may_use(exchange, model)?;
+        }
         match endpoint {
             Endpoint::Mlflow(endpoint) => protocol::mlflow::answer(self, endpoint, exchange, body).await,
         }
+    }
+
+    /// The answer to a request that is not admitted.
+    fn turn_away(&self, exchange: &Exchange<'_>, refusal: &Refusal) -> Response<Body> {
+        let mut response = respond(self.refuse(exchange.protocol, &refusal.fault));
+        let headers = response.headers_mut();
+        if let Some(challenge) = refusal.challenge {
+            headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
+        }
+        if let Some(seconds) = refusal.retry_after {
+            headers.insert(RETRY_AFTER, seconds.into());
+        }
+        response
     }
 
     fn wrong_method(&self, exchange: &Exchange<'_>, allowed: &str) -> Response<Body> {

@@ -12,7 +12,7 @@ use mlhost_wire::values::Reply;
 
 use crate::deployment::Release;
 use crate::fault;
-use crate::serve::body::HeldBody;
+use crate::serve::body::{BodyLimits, HeldBody};
 use crate::serve::exchange::Exchange;
 use crate::serve::handler::Service;
 
@@ -22,16 +22,28 @@ impl Service {
         exchange.arrival + self.config.timeout
     }
 
+    /// Whether the request may use `model`. Whoever answers something about a model asks this first, wherever its name came
+    /// from: the handler has asked for the one in the path.
+    ///
+    /// # Errors
+    ///
+    /// [`FaultKind::Forbidden`](mlhost_wire::fault::FaultKind::Forbidden).
+    pub(crate) fn may_use(&self, exchange: &Exchange<'_>, model: &str) -> Result<(), Fault> {
+        self.access.may_use(exchange.key.as_deref(), model)
+    }
+
     /// Reads a whole body, within its bounds and the deadline.
     ///
     /// # Errors
     ///
     /// Too large, too slow, broken off, or no room for it now.
     pub(crate) async fn read(&self, exchange: &Exchange<'_>, body: Incoming) -> Result<HeldBody<'_>, Fault> {
-        let reading = self.bodies.read(body, self.config.max_body_bytes);
-        tokio::time::timeout_at(self.deadline(exchange).into(), reading)
-            .await
-            .map_err(|_| fault::deadline())?
+        let limits = BodyLimits {
+            bytes: self.config.max_body_bytes,
+            deadline: self.deadline(exchange),
+            least_rate: self.config.connections.least_body_rate,
+        };
+        self.bodies.read(body, limits).await
     }
 
     /// Predicts on what `decode` makes of the request, once the body is there, and has `encode` spell the answer.
@@ -50,6 +62,7 @@ impl Service {
         // Once and for all of this request: another version may take over meanwhile.
         let deployment = self.catalog.find(exchange.model.as_deref())?;
         let release = deployment.pick(exchange.version.as_deref())?;
+        self.may_use(exchange, &release.app.name)?;
         exchange.release = Some(release.clone());
         let _place = release.try_enter().map_err(|_| fault::overloaded())?;
         let deadline = self.deadline(exchange);

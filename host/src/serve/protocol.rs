@@ -5,9 +5,11 @@
 
 pub(crate) mod mlflow;
 
+use hyper::Uri;
 use mlhost_wire::dialect::{Answer, Dialect as _};
 use mlhost_wire::fault::Fault;
 
+use crate::access::Need;
 use crate::serve::handler::Service;
 
 /// In whose words a request is answered.
@@ -54,6 +56,13 @@ impl Endpoint {
     pub(crate) fn protocol(self) -> Protocol {
         match self {
             Self::Mlflow(_) => Protocol::Mlflow,
+        }
+    }
+
+    /// What a request to it needs.
+    pub(crate) fn need(self, uri: &Uri) -> Need {
+        match self {
+            Self::Mlflow(endpoint) => endpoint.need(uri),
         }
     }
 }

@@ -54,10 +54,10 @@ impl Server {
                 next = next => next,
                 () = &mut stop => break,
             };
-            match (permit, accepted.and_then(|(stream, _)| stream.into_std())) {
-                (Ok(permit), Ok(stream)) => {
+            match (permit, accepted.and_then(|(stream, peer)| Ok((stream.into_std()?, peer)))) {
+                (Ok(permit), Ok((stream, peer))) => {
                     if let Some(worker) = workers.iter().min_by_key(|worker| worker.load()) {
-                        worker.serve(Admitted::new(stream, permit));
+                        worker.serve(Admitted::new(stream, peer.ip().to_canonical(), permit));
                     }
                 }
                 (_, Err(error)) => {

@@ -6,7 +6,7 @@
 //! gives way every millisecond, so it slows its neighbours down and stops none of them.
 
 use std::io;
-use std::net::TcpStream;
+use std::net::{IpAddr, TcpStream};
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -28,6 +28,7 @@ const HEAD_PATIENCE: Duration = Duration::from_secs(30);
 /// A connection, and its permit until it ends.
 pub(crate) struct Admitted {
     stream: TcpStream,
+    peer: IpAddr,
     permit: OwnedSemaphorePermit,
 }
 
@@ -45,8 +46,8 @@ struct Counted(Arc<AtomicUsize>);
 // === impl Admitted ===
 
 impl Admitted {
-    pub(crate) fn new(stream: TcpStream, permit: OwnedSemaphorePermit) -> Self {
-        Self { stream, permit }
+    pub(crate) fn new(stream: TcpStream, peer: IpAddr, permit: OwnedSemaphorePermit) -> Self {
+        Self { stream, peer, permit }
     }
 }
 
@@ -99,9 +100,9 @@ impl Worker {
 /// A worker's whole life.
 async fn serve(mut dealt: UnboundedReceiver<Admitted>, service: Arc<Service>, load: Arc<AtomicUsize>) {
     let graceful = GracefulShutdown::new();
-    while let Some(Admitted { stream, permit }) = dealt.recv().await {
+    while let Some(Admitted { stream, peer, permit }) = dealt.recv().await {
         let counted = Counted(Arc::clone(&load));
-        let connection = match connection(stream, Arc::clone(&service)) {
+        let connection = match connection(stream, peer, Arc::clone(&service)) {
             Ok(connection) => graceful.watch(connection),
             Err(error) => {
                 tracing::debug!(%error, "a connection ended before it began");
@@ -120,6 +121,7 @@ async fn serve(mut dealt: UnboundedReceiver<Admitted>, service: Arc<Service>, lo
 
 fn connection(
     stream: TcpStream,
+    peer: IpAddr,
     service: Arc<Service>,
 ) -> io::Result<impl GracefulConnection<Error = hyper::Error, Output = Result<(), hyper::Error>>> {
     // An answer is one write: waiting for more to send with it would add up to 40 ms.
@@ -127,7 +129,7 @@ fn connection(
     let stream = tokio::net::TcpStream::from_std(stream)?;
     let answer = service_fn(move |request| {
         let service = Arc::clone(&service);
-        async move { service.answer(request).await }
+        async move { service.answer(peer, request).await }
     });
     Ok(http1::Builder::new()
         .timer(TokioTimer::new())

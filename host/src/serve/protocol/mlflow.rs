@@ -7,6 +7,7 @@ use hyper::{Method, Response, Uri};
 use mlhost_wire::dialect::{Answer, Dialect as _, Request};
 use mlhost_wire::fault::Fault;
 
+use crate::access::Need;
 use crate::serve::exchange::Exchange;
 use crate::serve::handler::Service;
 use crate::serve::response::{Body, respond};
@@ -24,6 +25,18 @@ pub(crate) enum Endpoint {
     Version,
     /// Not MLflow's.
     Metrics,
+}
+
+// === impl Endpoint ===
+
+impl Endpoint {
+    /// What a request to it needs. The detail names the model and where it comes from.
+    pub(crate) fn need(self, uri: &Uri) -> Need {
+        match self {
+            Self::Health if !asks_for_detail(uri) => Need::Health,
+            Self::Health | Self::Invocations | Self::Version | Self::Metrics => Need::Key,
+        }
+    }
 }
 
 pub(crate) fn routes() -> Vec<Route> {
