@@ -9,6 +9,7 @@ mod exchange;
 pub mod handler;
 mod prediction;
 mod protocol;
+mod report;
 mod response;
 mod routes;
 pub mod server;

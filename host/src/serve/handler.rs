@@ -25,9 +25,11 @@ use crate::access::{Access, Refusal};
 use crate::catalog::Catalog;
 use crate::config::ServerConfig;
 use crate::fault;
+use crate::observe::{Stages, Telemetry};
 use crate::serve::body::BodyBudget;
 use crate::serve::exchange::Exchange;
 use crate::serve::protocol::{self, Endpoint, Protocol};
+use crate::serve::report;
 use crate::serve::response::{Body, redirect, respond};
 use crate::serve::routes::{Found, RouteError, Routes};
 use crate::serve::status;
@@ -47,6 +49,7 @@ pub struct Service {
     pub(crate) metrics: Registry,
     pub(crate) routes: Routes,
     pub(crate) access: Arc<Access>,
+    pub(crate) telemetry: Arc<Telemetry>,
 }
 
 /// A service that cannot be set up.
@@ -77,6 +80,7 @@ impl Service {
             mlflow: Mlflow { compat: config.compat },
             config,
             routes: Routes::new(Vec::new())?,
+            telemetry: Arc::default(),
         })
     }
 
@@ -96,21 +100,21 @@ impl Service {
         peer: IpAddr,
         request: Request<Incoming>,
     ) -> Result<Response<Body>, Infallible> {
+        let under_way = self.telemetry.begin();
         let (head, body) = request.into_parts();
-        let mut response = match self.config.cors.as_ref().and_then(|cors| cors.preflight(&head)) {
+        let cors = self.config.cors.as_ref();
+        let mut response = match cors.and_then(|cors| cors.preflight(&head)) {
             Some(response) => response,
             None => self.answer_asked(peer, &head, body).await,
         };
-        if response.status() == StatusCode::SERVICE_UNAVAILABLE {
-            response.headers_mut().insert(RETRY_AFTER, RETRY_AFTER_SECONDS);
-        }
-        if let Some(cors) = &self.config.cors {
+        if let Some(cors) = cors {
             cors.mark(&head.headers, response.headers_mut());
         }
+        under_way.answered();
         Ok(response)
     }
 
-    /// Answers a request that asks for something.
+    /// Answers a request that asks for something, if it is admitted.
     async fn answer_asked(&self, peer: IpAddr, head: &Parts, body: Incoming) -> Response<Body> {
         let found = self.routes.find(&head.method, &head.uri);
         let mut exchange = Exchange {
@@ -122,25 +126,42 @@ impl Service {
             version: None,
             arrival: Instant::now(),
             release: None,
+            stages: Stages::default(),
         };
-        match self.access.admit(found.need(&head.uri), exchange.peer, &head.headers) {
-            Ok(key) => exchange.key = key,
-            Err(refusal) => return self.turn_away(&exchange, &refusal),
+        let mut response = match self.access.admit(found.need(&head.uri), peer, &head.headers) {
+            Ok(key) => {
+                exchange.key = key;
+                self.answer_found(found, &mut exchange, body).await
+            }
+            Err(refusal) => self.turn_away(&exchange, &refusal),
+        };
+        if response.status() == StatusCode::SERVICE_UNAVAILABLE {
+            response.headers_mut().insert(RETRY_AFTER, RETRY_AFTER_SECONDS);
         }
+        report::answered(self, &exchange, &mut response);
+        response
+    }
+
+    async fn answer_found<'a>(
+        &self,
+        found: Found<'a>,
+        exchange: &mut Exchange<'a>,
+        body: Incoming,
+    ) -> Response<Body> {
         match found {
             Found::Endpoint { endpoint, model, version } => {
                 (exchange.model, exchange.version) = (model, version);
-                let outcome = AssertUnwindSafe(self.answer_at(endpoint, &mut exchange, body)).catch_unwind();
+                let outcome = AssertUnwindSafe(self.answer_at(endpoint, exchange, body)).catch_unwind();
                 outcome
                     .await
                     .unwrap_or_else(|_| Err(fault::internal("a panic; its message is above")))
                     .unwrap_or_else(|fault| respond(self.refuse(exchange.protocol, &fault)))
             }
-            Found::WrongMethod { allowed, .. } => self.wrong_method(&exchange, &allowed),
-            Found::Slashed(path) => redirect(path, head.uri.query()),
+            Found::WrongMethod { allowed, .. } => self.wrong_method(exchange, &allowed),
+            Found::Slashed(path) => redirect(path, exchange.head.uri.query()),
             Found::Unknown => {
-                let public =
-                    format!("there is no `{}`; the routes are {}", head.uri.path(), self.routes().join(", "));
+                let path = exchange.head.uri.path();
+                let public = format!("there is no `{path}`; the routes are {}", self.routes().join(", "));
                 respond(self.refuse(exchange.protocol, &Fault::new(FaultKind::NotFound, public)))
             }
         }

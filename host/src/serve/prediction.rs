@@ -7,11 +7,12 @@ use std::time::Instant;
 
 use hyper::body::Incoming;
 use mlhost_wire::dialect::Decoded;
-use mlhost_wire::fault::Fault;
+use mlhost_wire::fault::{Fault, FaultKind};
 use mlhost_wire::values::Reply;
 
 use crate::deployment::Release;
 use crate::fault;
+use crate::observe::Limit;
 use crate::serve::body::{BodyLimits, HeldBody};
 use crate::serve::exchange::Exchange;
 use crate::serve::handler::Service;
@@ -37,13 +38,22 @@ impl Service {
     /// # Errors
     ///
     /// Too large, too slow, broken off, or no room for it now.
-    pub(crate) async fn read(&self, exchange: &Exchange<'_>, body: Incoming) -> Result<HeldBody<'_>, Fault> {
+    pub(crate) async fn read(
+        &self,
+        exchange: &mut Exchange<'_>,
+        body: Incoming,
+    ) -> Result<HeldBody<'_>, Fault> {
         let limits = BodyLimits {
             bytes: self.config.max_body_bytes,
             deadline: self.deadline(exchange),
             least_rate: self.config.connections.least_body_rate,
         };
-        self.bodies.read(body, limits).await
+        let read = self.bodies.read(body, limits).await;
+        exchange.stages.read = exchange.arrival.elapsed();
+        if let Err(fault) = &read {
+            self.note_unread(fault.kind);
+        }
+        read
     }
 
     /// Predicts on what `decode` makes of the request, once the body is there, and has `encode` spell the answer.
@@ -58,17 +68,47 @@ impl Service {
         encode: impl FnOnce(&Release, Reply, E) -> Result<T, Fault>,
     ) -> Result<T, Fault> {
         // Tried, not awaited: a request that would have to wait for a sandbox is told so at once.
-        let _permit = self.requests.try_acquire().map_err(|_| fault::overloaded())?;
+        let _permit = self.requests.try_acquire().map_err(|_| self.no_room(Limit::Requests))?;
         // Once and for all of this request: another version may take over meanwhile.
         let deployment = self.catalog.find(exchange.model.as_deref())?;
         let release = deployment.pick(exchange.version.as_deref())?;
         self.may_use(exchange, &release.app.name)?;
         exchange.release = Some(release.clone());
-        let _place = release.try_enter().map_err(|_| fault::overloaded())?;
+        exchange.stages.predicted = true;
+        let _place = release.try_enter().map_err(|_| self.no_room(Limit::ModelRequests))?;
         let deadline = self.deadline(exchange);
         let deadline = release.app.time.map_or(deadline, |time| deadline.min(exchange.arrival + time));
-        let decoded = decode(&release)?;
-        let reply = release.app.predict(&decoded.call, deadline).await.map_err(fault::of_prediction)?;
-        encode(&release, reply, decoded.envelope)
+        let began = Instant::now();
+        let decoded = decode(&release);
+        exchange.stages.decode = began.elapsed();
+        let decoded = decoded?;
+        let outcome = release.app.predict(&decoded.call, deadline, &mut exchange.stages).await;
+        let reply = outcome.map_err(|error| {
+            if let Some(limit) = Limit::of(&error) {
+                self.telemetry.limits.hit(limit);
+            }
+            fault::of_prediction(error)
+        })?;
+        let began = Instant::now();
+        let answer = encode(&release, reply, decoded.envelope);
+        exchange.stages.encode = began.elapsed();
+        answer
+    }
+
+    /// There is no room for this request, by this bound.
+    fn no_room(&self, limit: Limit) -> Fault {
+        self.telemetry.limits.hit(limit);
+        fault::overloaded()
+    }
+
+    /// A body was not read for such a reason.
+    fn note_unread(&self, kind: FaultKind) {
+        let limit = match kind {
+            FaultKind::TooLarge => Limit::Body,
+            FaultKind::Overloaded => Limit::Bodies,
+            FaultKind::Deadline | FaultKind::TooSlow => Limit::Time,
+            _ => return,
+        };
+        self.telemetry.limits.hit(limit);
     }
 }

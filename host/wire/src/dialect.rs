@@ -4,6 +4,7 @@
 //! [`crate::fault::FaultKind`]'s business, and what a value may be is the signature's. Pure functions over bytes.
 
 pub mod mlflow;
+pub mod v2;
 
 use crate::fault::Fault;
 use crate::signature::Signature;

@@ -7,7 +7,7 @@ use super::scalar::{Problem, Scalar, python_literal};
 
 /// What to do with a text that says its offset from UTC.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Zones {
+pub(in crate::dialect) enum Zones {
     /// As pandas with MLflow: refused.
     Refused,
     /// As numpy: converted to UTC.
@@ -18,7 +18,7 @@ pub(super) enum Zones {
 const MISSING: [&str; 5] = ["", "NaT", "nat", "NaN", "nan"];
 
 /// Nanoseconds since the epoch; null is `None`, integers are nanoseconds already.
-pub(super) fn moment(scalar: Scalar<'_>, zones: Zones) -> Result<Option<i64>, Problem> {
+pub(in crate::dialect) fn moment(scalar: Scalar<'_>, zones: Zones) -> Result<Option<i64>, Problem> {
     match scalar {
         Scalar::Null => Ok(None),
         Scalar::Integer(value) => Ok(Some(value)),

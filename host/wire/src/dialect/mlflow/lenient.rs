@@ -7,16 +7,16 @@ use std::borrow::Cow;
 
 /// A body with its bare literals replaced by what JSON has.
 #[derive(Debug)]
-pub(super) struct Rewritten {
+pub(in crate::dialect) struct Rewritten {
     /// `NaN` is `null`, the infinities are texts.
-    pub(super) text: String,
+    pub(in crate::dialect) text: String,
     /// Where each replacement ends in `text`, and how many bytes longer it and those before it made the text.
     shifts: Vec<(usize, usize)>,
 }
 
 /// What stands for an infinity, between quotes: a number to whoever trims it, and no text that a client would send.
-pub(super) const INFINITY: &str = "Infinity\u{2029}";
-pub(super) const NEGATIVE_INFINITY: &str = "-Infinity\u{2029}";
+pub(in crate::dialect) const INFINITY: &str = "Infinity\u{2029}";
+pub(in crate::dialect) const NEGATIVE_INFINITY: &str = "-Infinity\u{2029}";
 
 const LITERALS: [(&str, &str); 3] =
     [("NaN", "null"), ("Infinity", "\"Infinity\u{2029}\""), ("-Infinity", "\"-Infinity\u{2029}\"")];
@@ -34,7 +34,7 @@ pub(super) fn without_infinities(text: &str) -> Cow<'_, str> {
 
 impl Rewritten {
     /// `None` where there is nothing to replace.
-    pub(super) fn new(body: &str) -> Option<Self> {
+    pub(in crate::dialect) fn new(body: &str) -> Option<Self> {
         let bytes = body.as_bytes();
         let mut rewritten = Self { text: String::new(), shifts: Vec::new() };
         let (mut copied, mut position) = (0, 0);
@@ -66,7 +66,7 @@ impl Rewritten {
     }
 
     /// The offset in the body as it came of an offset in the text.
-    pub(super) fn original(&self, offset: usize) -> usize {
+    pub(in crate::dialect) fn original(&self, offset: usize) -> usize {
         let before = self.shifts.partition_point(|(end, _)| *end <= offset);
         offset.saturating_sub(before.checked_sub(1).map_or(0, |index| self.shifts[index].1))
     }

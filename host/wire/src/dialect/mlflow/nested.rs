@@ -13,7 +13,7 @@ use super::scalar::{Problem, Scalar, forward_scalars};
 use crate::signature::{ColumnType, Property};
 
 /// Checks `text`, which is valid JSON, against `column_type`; null is one where it is not `required`.
-pub(super) fn check(text: &str, column_type: &ColumnType, required: bool) -> Result<(), Problem> {
+pub(in crate::dialect) fn check(text: &str, column_type: &ColumnType, required: bool) -> Result<(), Problem> {
     if *column_type == ColumnType::Any {
         return Ok(());
     }

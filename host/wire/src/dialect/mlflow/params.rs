@@ -15,7 +15,7 @@ use crate::signature::{ColumnType, ParamSpec};
 use crate::values::{Param, Value};
 
 /// Every parameter of the schema with its value: the request's, or else its default.
-pub(super) fn enforce(given: Option<&str>, specs: &[ParamSpec]) -> Result<Vec<Param>, Fault> {
+pub(in crate::dialect) fn enforce(given: Option<&str>, specs: &[ParamSpec]) -> Result<Vec<Param>, Fault> {
     if specs.is_empty() {
         // MLflow looks at nothing here, not even whether `params` is an object.
         return Ok(Vec::new());

@@ -8,7 +8,7 @@ use std::io::Write as _;
 /// Appends a float as `repr` of Python: shortest digits, exponents from 1e16 up and below 1e-4.
 ///
 /// `value` must be finite.
-pub(super) fn push_finite(out: &mut Vec<u8>, value: f64) {
+pub(in crate::dialect) fn push_finite(out: &mut Vec<u8>, value: f64) {
     let mut buffer = zmij::Buffer::new();
     let text = buffer.format_finite(value);
     let small = value != 0.0 && value.abs() < 1e-4;
@@ -64,7 +64,7 @@ pub(super) fn float_text(value: f64) -> String {
 }
 
 /// Appends a number of decimal digits.
-pub(super) fn push_unsigned(out: &mut Vec<u8>, mut value: u64) {
+pub(in crate::dialect) fn push_unsigned(out: &mut Vec<u8>, mut value: u64) {
     let mut digits = [0u8; 20];
     let mut start = digits.len();
     loop {
@@ -79,7 +79,7 @@ pub(super) fn push_unsigned(out: &mut Vec<u8>, mut value: u64) {
 }
 
 /// Appends a signed number.
-pub(super) fn push_signed(out: &mut Vec<u8>, value: i64) {
+pub(in crate::dialect) fn push_signed(out: &mut Vec<u8>, value: i64) {
     if value < 0 {
         out.push(b'-');
     }
@@ -129,7 +129,7 @@ fn push_escaped(out: &mut Vec<u8>, character: char) {
 }
 
 /// Appends a moment, in nanoseconds since the epoch, as pandas' `Timestamp.isoformat` does, quoted.
-pub(super) fn push_moment(out: &mut Vec<u8>, nanoseconds: i64) {
+pub(in crate::dialect) fn push_moment(out: &mut Vec<u8>, nanoseconds: i64) {
     // Every i64 of nanoseconds, 1677 to 2262, lies within jiff's range.
     let Ok(timestamp) = jiff::Timestamp::from_nanosecond(i128::from(nanoseconds)) else {
         out.extend_from_slice(b"null");

@@ -6,7 +6,7 @@
 
 /// A JSON value that is neither a list nor an object.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) enum Scalar<'a> {
+pub(in crate::dialect) enum Scalar<'a> {
     Null,
     Boolean(bool),
     Integer(i64),
@@ -17,7 +17,7 @@ pub(super) enum Scalar<'a> {
 }
 
 /// Why a value does not fit its type; whoever knows the column or tensor adds the place.
-pub(super) type Problem = String;
+pub(in crate::dialect) type Problem = String;
 
 /// Writes the methods of a `Visitor` that take a scalar, each calling `self.scalar(Scalar) -> Result<Value, E>`.
 macro_rules! forward_scalars {
