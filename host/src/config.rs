@@ -153,6 +153,8 @@ pub struct ServerConfig {
     pub compat: Compat,
     /// How long requests may take to end once the server is told to stop.
     pub drain: Duration,
+    /// Before that, how long it takes requests on though it says that it is not ready.
+    pub drain_delay: Duration,
     /// What a connection may do.
     pub connections: ConnectionConfig,
     /// Which pages' scripts may read answers.
@@ -195,6 +197,7 @@ impl Default for ServerConfig {
             timeout: Duration::from_secs(60),
             compat: Compat::default(),
             drain: Duration::from_secs(30),
+            drain_delay: Duration::ZERO,
             connections: ConnectionConfig::default(),
             cors: None,
         }

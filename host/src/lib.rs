@@ -23,5 +23,6 @@ pub mod reload;
 pub mod reread;
 pub mod serve;
 pub mod single_call;
+pub mod tls;
 pub mod validate;
 pub mod warm_up;

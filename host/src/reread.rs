@@ -19,13 +19,18 @@ const LOOK: Duration = Duration::from_secs(1);
 /// Reads something again, or says why the old one goes on.
 pub type Read = Box<dyn Fn() -> Result<(), Box<dyn std::error::Error>> + Send>;
 
-/// Files that are one thing together.
+/// Files that are one thing together, as they were before they were read.
+pub struct Noticed {
+    files: Vec<PathBuf>,
+    seen: Vec<Option<Trace>>,
+}
+
+/// The same, and what is done when they change.
 pub struct Reread {
     /// What messages call them.
     what: &'static str,
-    files: Vec<PathBuf>,
+    noticed: Noticed,
     read: Read,
-    seen: Vec<Option<Trace>>,
 }
 
 /// What of a file is different once it is another or was written to.
@@ -64,24 +69,40 @@ pub fn start(mut all: Vec<Reread>) -> io::Result<()> {
     Ok(())
 }
 
+// === impl Noticed ===
+
+impl Noticed {
+    /// What `files` look like now. Whoever reads them after this misses no change.
+    #[must_use]
+    pub fn now(files: Vec<PathBuf>) -> Self {
+        let seen = files.iter().map(Trace::of).collect();
+        Self { files, seen }
+    }
+
+    /// They are read by `read` when they change.
+    #[must_use]
+    pub fn read_by(self, what: &'static str, read: Read) -> Reread {
+        Reread { what, noticed: self, read }
+    }
+
+    /// Whether they look otherwise than before.
+    fn changed(&mut self) -> bool {
+        let seen: Vec<_> = self.files.iter().map(Trace::of).collect();
+        let changed = seen != self.seen;
+        // Noted before they are read: a change meanwhile is another one.
+        self.seen = seen;
+        changed
+    }
+}
+
 // === impl Reread ===
 
 impl Reread {
-    /// `files`, which were read already, and what reads them again. What they look like is noted now: a change between the
-    /// first reading and this is found only where this comes first.
-    pub fn new(what: &'static str, files: Vec<PathBuf>, read: Read) -> Self {
-        let seen = files.iter().map(Trace::of).collect();
-        Self { what, files, read, seen }
-    }
-
     /// Looks once; `asked` is whether somebody wants them read though nothing changed.
     fn look(&mut self, asked: bool) {
-        let seen: Vec<_> = self.files.iter().map(Trace::of).collect();
-        if seen == self.seen && !asked {
+        if !self.noticed.changed() && !asked {
             return;
         }
-        // Noted before they are read: a change meanwhile is another one.
-        self.seen = seen;
         match (self.read)() {
             Ok(()) => tracing::debug!(what = self.what, "read again"),
             Err(error) => {
@@ -123,7 +144,7 @@ mod tests {
             counter.fetch_add(1, Ordering::Relaxed);
             Err("whatever comes of it".into())
         });
-        let mut reread = Reread::new("things", vec![link.clone(), file.clone()], read);
+        let mut reread = Noticed::now(vec![link.clone(), file.clone()]).read_by("things", read);
         let mut look = |asked| {
             reread.look(asked);
             reads.swap(0, Ordering::Relaxed)

@@ -135,9 +135,7 @@ fn client_verifier(
     let verifier =
         WebPkiClientVerifier::builder_with_provider(Arc::new(authorities(path)?), Arc::clone(provider));
     let verifier = if config.client_optional { verifier.allow_unauthenticated() } else { verifier };
-    verifier
-        .build()
-        .map_err(|error| TlsError::Certificate { path: path.clone(), reason: error.to_string() })
+    verifier.build().map_err(|error| TlsError::Certificate { path: path.clone(), reason: error.to_string() })
 }
 
 fn authorities(path: &Path) -> Result<RootCertStore, TlsError> {

@@ -13,17 +13,21 @@ use mlhost_wire::dialect::mlflow::Compat;
 use crate::config;
 
 mod access;
+mod connections;
 mod mlflow_shim;
 mod package;
 mod predict;
 mod python;
+mod tls;
 mod token;
 
 pub(super) use access::AccessArgs;
+pub(super) use connections::ConnectionArgs;
 pub(super) use mlflow_shim::MlflowShimArgs;
 pub(super) use package::{PackageArgs, ValidateArgs};
 pub(super) use predict::PredictArgs;
 pub(super) use python::{PythonArgs, note};
+pub(super) use tls::TlsArgs;
 pub(super) use token::{EntryArgs, TokenArgs, TokenCommand};
 
 /// Serve ONNX models together with your own code in Wasm sandboxes.
@@ -126,7 +130,11 @@ pub(super) struct ServeArgs {
     #[arg(long, value_enum)]
     pub(super) log_format: Option<LogFormat>,
     #[command(flatten)]
+    pub(super) tls: TlsArgs,
+    #[command(flatten)]
     pub(super) access: AccessArgs,
+    #[command(flatten)]
+    pub(super) connections: ConnectionArgs,
     #[command(flatten)]
     pub(super) python: PythonArgs,
     /// Print help

@@ -3,6 +3,7 @@
 //! `serve::noted` tells of bytes, `serve::connection` of requests, and asks now and then what is due: noting costs a request
 //! some nanoseconds, and no timer is set or reset for one. Closes nothing itself.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
@@ -51,6 +52,30 @@ pub(crate) enum Due {
     Close(&'static str),
     /// It is to end now: nothing good can come of it.
     Cut(&'static str),
+}
+
+/// A request that is under way, whatever ends it.
+#[derive(Debug)]
+pub(crate) struct UnderWay(Arc<Activity>);
+
+// === impl UnderWay ===
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        self.0.end_request();
+    }
+}
+
+// === impl Due ===
+
+impl Due {
+    /// Why, for the log.
+    pub(crate) fn reason(self) -> &'static str {
+        match self {
+            Self::Later(_) => "nothing is due",
+            Self::Close(why) | Self::Cut(why) => why,
+        }
+    }
 }
 
 // === impl Bounds ===
@@ -120,8 +145,14 @@ impl Activity {
         }
     }
 
-    /// A request's head is there; answers whether it is the last one that this connection may bring.
-    pub(crate) fn begin_request(&self, multiplexed: bool) -> bool {
+    /// A request's head is there. It is under way until what is answered is dropped; also whether it is the last one that
+    /// this connection may bring.
+    pub(crate) fn begin(activity: Arc<Self>, multiplexed: bool) -> (UnderWay, bool) {
+        let last = activity.begin_request(multiplexed);
+        (UnderWay(activity), last)
+    }
+
+    fn begin_request(&self, multiplexed: bool) -> bool {
         if multiplexed {
             self.multiplexed.store(true, Ordering::Relaxed);
         }
@@ -130,8 +161,7 @@ impl Activity {
         self.requests.fetch_add(1, Ordering::Relaxed) + 1 >= self.bounds.max_requests
     }
 
-    /// A request's answer is written, or as good as.
-    pub(crate) fn end_request(&self) {
+    fn end_request(&self) {
         self.idle_since.store(self.now(), Ordering::Relaxed);
         self.under_way.fetch_sub(1, Ordering::Relaxed);
     }
@@ -154,11 +184,19 @@ impl Activity {
         }
         if requests == 0 {
             let until = self.begin + self.bounds.header;
-            return if now >= until { Due::Cut("its first request did not come in time") } else { look(until) };
+            return if now >= until {
+                Due::Cut("its first request did not come in time")
+            } else {
+                look(until)
+            };
         }
         if self.head_since.load(Ordering::Relaxed) != 0 {
             let until = time(&self.head_since) + self.bounds.header;
-            return if now >= until { Due::Cut("a request's head did not come in time") } else { look(until) };
+            return if now >= until {
+                Due::Cut("a request's head did not come in time")
+            } else {
+                look(until)
+            };
         }
         let until = time(&self.idle_since) + self.bounds.idle;
         if now >= until { Due::Close("it is idle") } else { look(until) }
@@ -166,7 +204,8 @@ impl Activity {
 
     /// For how long no request has been under way and no answer on its way; `None` while one is.
     pub(crate) fn idle_for(&self, now: Instant) -> Option<Duration> {
-        let busy = self.under_way.load(Ordering::Relaxed) > 0 || self.stalled_since.load(Ordering::Relaxed) != 0;
+        let busy =
+            self.under_way.load(Ordering::Relaxed) > 0 || self.stalled_since.load(Ordering::Relaxed) != 0;
         let since = self.begin + Duration::from_nanos(self.idle_since.load(Ordering::Relaxed));
         (!busy).then(|| now.saturating_duration_since(since))
     }

@@ -26,6 +26,7 @@ use crate::catalog::Catalog;
 use crate::config::ServerConfig;
 use crate::fault;
 use crate::observe::{Stages, Telemetry};
+use crate::readiness::Readiness;
 use crate::serve::body::BodyBudget;
 use crate::serve::exchange::Exchange;
 use crate::serve::protocol::{self, Endpoint, Protocol};
@@ -49,6 +50,7 @@ pub struct Service {
     pub(crate) metrics: Registry,
     pub(crate) routes: Routes,
     pub(crate) access: Arc<Access>,
+    pub(crate) readiness: Readiness,
     pub(crate) telemetry: Arc<Telemetry>,
 }
 
@@ -69,9 +71,11 @@ impl Service {
         catalog: Arc<Catalog>,
         config: ServerConfig,
         access: Arc<Access>,
+        readiness: Readiness,
     ) -> Result<Self, ServiceError> {
         Ok(Self {
             access,
+            readiness,
             metrics: status::registry(&catalog),
             requests: Semaphore::new(config.max_requests),
             bodies: BodyBudget::new(config.max_bodies_bytes),
@@ -128,7 +132,7 @@ impl Service {
             release: None,
             stages: Stages::default(),
         };
-        let mut response = match self.access.admit(found.need(&head.uri), peer, &head.headers) {
+        let mut response = match self.access.admit(found.need(&head.uri), exchange.peer, &head.headers) {
             Ok(key) => {
                 exchange.key = key;
                 self.answer_found(found, &mut exchange, body).await

@@ -1,21 +1,59 @@
-//! A stream of bytes whose comings and goings are noted in the connection's [`Activity`].
+//! A stream of bytes whose comings and goings are noted in the connection's [`Activity`], and an answer's body that is noted as
+//! under way until it is written.
 //!
-//! Wrapped by `serve::connection` around what carries HTTP: TCP, or the encryption on top of it. Passes everything through,
-//! and waits for nothing of its own.
+//! Wrapped by `serve::connection` around what carries HTTP, TCP or the encryption on top of it, and around what is answered.
+//! Passes everything through, and waits for nothing of its own.
 
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
+use bytes::Bytes;
+use hyper::body::{Frame, SizeHint};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use crate::serve::activity::Activity;
+use crate::serve::activity::{Activity, UnderWay};
+use crate::serve::response::{Body, BrokenOff};
 
 /// The stream, and what notes it.
 pub(crate) struct Noted<S> {
     stream: S,
     activity: Arc<Activity>,
+}
+
+/// A body, and the note that its request is under way.
+pub(crate) struct UntilWritten {
+    body: Body,
+    _under_way: UnderWay,
+}
+
+// === impl UntilWritten ===
+
+impl UntilWritten {
+    pub(crate) fn new(body: Body, under_way: UnderWay) -> Self {
+        Self { body, _under_way: under_way }
+    }
+}
+
+impl hyper::body::Body for UntilWritten {
+    type Data = Bytes;
+    type Error = BrokenOff;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BrokenOff>>> {
+        Pin::new(&mut self.body).poll_frame(context)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
 }
 
 // === impl Noted ===

@@ -56,8 +56,7 @@ struct AddressPlace {
 impl Room {
     /// For so many connections, and so many of one address.
     pub(crate) fn new(most: usize, of_one_address: Option<u32>) -> Self {
-        let addresses =
-            of_one_address.map(|most| Arc::new(Addresses { most, counts: Mutex::default() }));
+        let addresses = of_one_address.map(|most| Arc::new(Addresses { most, counts: Mutex::default() }));
         Self { places: Arc::new(Semaphore::new(most)), wish: Arc::default(), addresses }
     }
 

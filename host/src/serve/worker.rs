@@ -7,34 +7,26 @@
 
 use std::io;
 use std::net::{IpAddr, TcpStream};
-use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
-use std::time::Duration;
 
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::server::graceful::{GracefulConnection, GracefulShutdown};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
-use tokio::sync::{OwnedSemaphorePermit, oneshot};
+use tokio::sync::{oneshot, watch};
 
-use crate::serve::handler::Service;
+use crate::serve::connection::Http;
+use crate::serve::room::Place;
 
-/// How long a client may take for a request's head; a connection that sends nothing is closed after it.
-const HEAD_PATIENCE: Duration = Duration::from_secs(30);
-
-/// A connection, and its permit until it ends.
+/// A connection, and its place until it ends.
 pub(crate) struct Admitted {
     stream: TcpStream,
     peer: IpAddr,
-    permit: OwnedSemaphorePermit,
+    place: Place,
 }
 
 /// A worker's thread, as the server sees it.
 pub(crate) struct Worker {
-    /// Bounded by the permits that the connections bring along. Its end is the signal to stop.
+    /// Bounded by the places that the connections bring along. Its end is the signal to stop.
     connections: UnboundedSender<Admitted>,
     load: Arc<AtomicUsize>,
     ended: oneshot::Receiver<()>,
@@ -46,8 +38,8 @@ struct Counted(Arc<AtomicUsize>);
 // === impl Admitted ===
 
 impl Admitted {
-    pub(crate) fn new(stream: TcpStream, peer: IpAddr, permit: OwnedSemaphorePermit) -> Self {
-        Self { stream, peer, permit }
+    pub(crate) fn new(stream: TcpStream, peer: IpAddr, place: Place) -> Self {
+        Self { stream, peer, place }
     }
 }
 
@@ -59,14 +51,14 @@ impl Worker {
     /// # Errors
     ///
     /// When the operating system has no thread to give.
-    pub(crate) fn start(number: usize, service: Arc<Service>) -> io::Result<Self> {
+    pub(crate) fn start(number: usize, http: Http) -> io::Result<Self> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let (connections, dealt) = unbounded_channel();
         let (ending, ended) = oneshot::channel();
         let load = Arc::new(AtomicUsize::new(0));
         let counter = Arc::clone(&load);
         thread::Builder::new().name(format!("worker-{number}")).spawn(move || {
-            runtime.block_on(serve(dealt, service, counter));
+            runtime.block_on(serve(dealt, http, counter));
             // Nobody listens any more where the drain time is over.
             let _ = ending.send(());
         })?;
@@ -98,43 +90,36 @@ impl Worker {
 }
 
 /// A worker's whole life.
-async fn serve(mut dealt: UnboundedReceiver<Admitted>, service: Arc<Service>, load: Arc<AtomicUsize>) {
-    let graceful = GracefulShutdown::new();
-    while let Some(Admitted { stream, peer, permit }) = dealt.recv().await {
+async fn serve(mut dealt: UnboundedReceiver<Admitted>, http: Http, load: Arc<AtomicUsize>) {
+    let http = Arc::new(http);
+    let (stop, stopping) = watch::channel(());
+    while let Some(Admitted { stream, peer, place }) = dealt.recv().await {
         let counted = Counted(Arc::clone(&load));
-        let connection = match connection(stream, peer, Arc::clone(&service)) {
-            Ok(connection) => graceful.watch(connection),
+        let stream = match asynchronous(stream) {
+            Ok(stream) => stream,
             Err(error) => {
                 tracing::debug!(%error, "a connection ended before it began");
                 continue;
             }
         };
+        let (http, stopping) = (Arc::clone(&http), stopping.clone());
         tokio::spawn(async move {
-            if let Err(error) = pin!(connection).await {
+            if let Err(error) = http.serve(stream, peer, stopping).await {
                 tracing::debug!(%error, "a connection ended early");
             }
-            drop((permit, counted));
+            drop((place, counted));
         });
     }
-    graceful.shutdown().await;
+    drop(stopping);
+    // Every connection holds a receiver until its end.
+    let _ = stop.send(());
+    stop.closed().await;
 }
 
-fn connection(
-    stream: TcpStream,
-    peer: IpAddr,
-    service: Arc<Service>,
-) -> io::Result<impl GracefulConnection<Error = hyper::Error, Output = Result<(), hyper::Error>>> {
+fn asynchronous(stream: TcpStream) -> io::Result<tokio::net::TcpStream> {
     // An answer is one write: waiting for more to send with it would add up to 40 ms.
     stream.set_nodelay(true)?;
-    let stream = tokio::net::TcpStream::from_std(stream)?;
-    let answer = service_fn(move |request| {
-        let service = Arc::clone(&service);
-        async move { service.answer(peer, request).await }
-    });
-    Ok(http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(HEAD_PATIENCE)
-        .serve_connection(TokioIo::new(stream), answer))
+    tokio::net::TcpStream::from_std(stream)
 }
 
 // === impl Counted ===

@@ -48,7 +48,10 @@ const LEAST_HEADER: u64 = 8 << 10;
 fn parse_header_bytes(text: &str) -> Result<u32, String> {
     let bytes = config::parse_bytes(text)?;
     let rule = || format!("write a size from {LEAST_HEADER}B to 1GiB");
-    u32::try_from(bytes).ok().filter(|bytes| (LEAST_HEADER..=1 << 30).contains(&u64::from(*bytes))).ok_or_else(rule)
+    u32::try_from(bytes)
+        .ok()
+        .filter(|bytes| (LEAST_HEADER..=1 << 30).contains(&u64::from(*bytes)))
+        .ok_or_else(rule)
 }
 
 // === impl ConnectionArgs ===

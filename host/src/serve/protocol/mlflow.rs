@@ -8,6 +8,7 @@ use mlhost_wire::dialect::{Answer, Dialect as _, Request};
 use mlhost_wire::fault::Fault;
 
 use crate::access::Need;
+use crate::fault;
 use crate::serve::exchange::Exchange;
 use crate::serve::handler::Service;
 use crate::serve::response::{Body, respond};
@@ -59,7 +60,8 @@ pub(crate) async fn answer(
         Endpoint::Health if asks_for_detail(&exchange.head.uri) => {
             status::health(&*service.catalog.find(None)?)
         }
-        Endpoint::Health => plain("\n"),
+        Endpoint::Health if service.readiness.is_ready() => plain("\n"),
+        Endpoint::Health => return Err(fault::draining()),
         Endpoint::Version => plain(env!("CARGO_PKG_VERSION")),
         Endpoint::Metrics => status::metrics(&service.metrics)?,
         Endpoint::Invocations => invocations(service, exchange, body).await?,
