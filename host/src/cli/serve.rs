@@ -150,7 +150,9 @@ async fn serve(
     let delay = config.drain_delay;
     let (access, readiness) = (Arc::clone(&ready.door.access), ready.door.readiness.clone());
     let service = Arc::new(Service::new(catalog, config, access, readiness)?);
-    ready.say(&deployment.current().app, server.listener.local_addr()?, &service.routes())?;
+    if let Some(release) = deployment.current() {
+        ready.say(&release.app, server.listener.local_addr()?, &service.routes())?;
+    }
     let mut swap = false;
     let run = server.run(service, async {
         tokio::select! {
@@ -181,7 +183,7 @@ const SWAP_APPEARED: &str = "swap was turned on: sandboxes can no longer be clea
 
 /// Ends once it is no longer safe to go on; never while there is no sandbox.
 async fn swap_appears(engine: &Engine, deployment: &Deployment) {
-    while !deployment.current().app.is_sandboxed() || engine.is_clean() {
+    while deployment.current().is_none_or(|release| !release.app.is_sandboxed()) || engine.is_clean() {
         tokio::time::sleep(SWAP_LOOK).await;
     }
     tracing::error!("{SWAP_APPEARED}");
