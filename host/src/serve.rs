@@ -16,6 +16,7 @@ mod report;
 mod response;
 mod room;
 mod routes;
+mod scope;
 pub mod server;
 mod status;
 mod worker;

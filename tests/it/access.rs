@@ -5,7 +5,7 @@ use std::io::Write as _;
 use std::path::Path;
 use std::process::Stdio;
 
-use crate::running::{Answer, Running, mlhost, models};
+use crate::running::{Answer, Running, mlhost, models, root};
 
 const ROW: &str = r#"{"dataframe_split": {"columns": ["x"], "data": [[1.5]]}}"#;
 
@@ -82,6 +82,24 @@ fn a_key_for_another_model_is_403() {
     assert_eq!(refused.status, 403, "{refused:?}");
     assert!(refused.json()["message"].as_str().unwrap().contains("`echo`"), "{refused:?}");
     assert_eq!(invoke(&server, &[("x-api-key", &mine)]).status, 200);
+}
+
+/// What the key's scope is asked in is `host/src/serve/scope.rs`; nothing else of the server finds a model by its name.
+#[test]
+fn no_protocol_finds_a_model_past_the_keys_scope() {
+    let mut folders = vec![root().join("host/src/serve")];
+    let mut past = Vec::new();
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if !path.ends_with("scope.rs") && fs::read_to_string(&path).unwrap().contains("catalog.find(") {
+                past.push(path);
+            }
+        }
+    }
+    assert!(past.is_empty(), "`Service::model` asks for the scope, and these do not: {past:#?}");
 }
 
 #[test]

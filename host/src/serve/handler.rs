@@ -177,9 +177,6 @@ impl Service {
         exchange: &mut Exchange<'_>,
         body: Incoming,
     ) -> Result<Response<Body>, Fault> {
-        if let (Some(model), true) = (&exchange.model, exchange.key.is_some()) {
-            self.may_use(exchange, model)?;
-        }
         match endpoint {
             Endpoint::Mlflow(endpoint) => protocol::mlflow::answer(self, endpoint, exchange, body).await,
         }

@@ -58,7 +58,7 @@ pub(crate) async fn answer(
 ) -> Result<Response<Body>, Fault> {
     let answer = match endpoint {
         Endpoint::Health if asks_for_detail(&exchange.head.uri) => {
-            status::health(&*service.catalog.find(None)?)?
+            status::health(&*service.model(exchange)?)?
         }
         Endpoint::Health if service.readiness.is_ready() => plain("\n"),
         Endpoint::Health => return Err(fault::draining()),
