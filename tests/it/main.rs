@@ -24,6 +24,7 @@ mod native;
 mod onnx_flavor;
 mod overload;
 mod package;
+mod platforms;
 mod predict;
 mod python;
 mod readme;

@@ -132,10 +132,11 @@ impl Running {
         answer(request.send(body))
     }
 
-    /// Any method with headers and a body, over a connection of its own.
-    pub(crate) fn ask(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
+    /// Any method with headers and a body.
+    pub(crate) fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
         let agent: ureq::Agent = ureq::Agent::config_builder()
             .http_status_as_error(false)
+            .max_redirects(0)
             .allow_non_standard_methods(true)
             .timeout_global(Some(PATIENCE))
             .build()
@@ -145,7 +146,7 @@ impl Running {
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        answer(agent.run(request.body(body).unwrap()))
+        answer(agent.run(request.body(body.to_vec()).unwrap()))
     }
 
     /// Sends a signal.

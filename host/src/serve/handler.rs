@@ -82,16 +82,31 @@ impl Service {
             references: AtomicU64::new(0),
             catalog,
             mlflow: Mlflow { compat: config.compat },
+            routes: Routes::new(protocol::routes(&config.platform))?,
             config,
-            routes: Routes::new(Vec::new())?,
             telemetry: Arc::default(),
         })
     }
 
-    /// What the ready line lists: method and path of every route.
+    /// What the ready line lists for programs: method and path of every route.
     #[must_use]
     pub fn routes(&self) -> Vec<String> {
-        self.routes.all().iter().map(|route| format!("{} {}", route.method, route.path)).collect()
+        self.routes.all().iter().map(ToString::to_string).collect()
+    }
+
+    /// What it lists for people: each protocol with the route that matters most.
+    #[must_use]
+    pub fn protocols(&self) -> Vec<String> {
+        let mut seen = Vec::new();
+        let mut listed = Vec::new();
+        for route in self.routes.all() {
+            let protocol = route.endpoint.protocol();
+            if !seen.contains(&protocol) {
+                seen.push(protocol);
+                listed.push(format!("{} {route}", protocol.name()));
+            }
+        }
+        listed
     }
 
     /// Answers one request. Never fails: a fault is an answer, and so is a panic of our own.
@@ -165,7 +180,7 @@ impl Service {
             Found::Slashed(path) => redirect(path, exchange.head.uri.query()),
             Found::Unknown => {
                 let path = exchange.head.uri.path();
-                let public = format!("there is no `{path}`; the routes are {}", self.routes().join(", "));
+                let public = format!("there is no `{path}`; served are {}", self.protocols().join(", "));
                 respond(self.refuse(exchange.protocol, &Fault::new(FaultKind::NotFound, public)))
             }
         }
@@ -179,6 +194,7 @@ impl Service {
     ) -> Result<Response<Body>, Fault> {
         match endpoint {
             Endpoint::Mlflow(endpoint) => protocol::mlflow::answer(self, endpoint, exchange, body).await,
+            Endpoint::Kserve(endpoint) => protocol::kserve::answer(self, endpoint, exchange, body).await,
         }
     }
 

@@ -31,6 +31,13 @@ impl Service {
         Ok(deployment)
     }
 
+    /// Every model that the request may know of, in the order of their names.
+    pub(crate) fn models(&self, exchange: &Exchange<'_>) -> Vec<(String, Arc<Deployment>)> {
+        let mut models = self.catalog.models();
+        models.retain(|(name, _)| self.may_use(exchange, name).is_ok());
+        models
+    }
+
     /// Whether the request may use the model called `name`: for what is asked for by another name than
     /// [`Exchange::model`].
     ///
