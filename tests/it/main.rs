@@ -16,6 +16,8 @@ mod minilm;
 mod mlflow_replay;
 mod model_uri;
 mod native;
+mod oip_differences;
+mod oip_replay;
 mod onnx_flavor;
 mod overload;
 mod package;

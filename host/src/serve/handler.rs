@@ -23,6 +23,7 @@ use crate::catalog::Catalog;
 use crate::config::ServerConfig;
 use crate::fault;
 use crate::serve::body::BodyBudget;
+use crate::serve::compression;
 use crate::serve::exchange::Exchange;
 use crate::serve::protocol::{self, Endpoint, Protocol};
 use crate::serve::response::{Body, redirect, respond};
@@ -67,7 +68,7 @@ impl Service {
             catalog,
             mlflow: Mlflow { compat: config.compat },
             config,
-            routes: Routes::new(Vec::new())?,
+            routes: Routes::new(protocol::v2::routes())?,
         })
     }
 
@@ -116,7 +117,8 @@ impl Service {
         if response.status() == StatusCode::SERVICE_UNAVAILABLE {
             response.headers_mut().insert(RETRY_AFTER, RETRY_AFTER_SECONDS);
         }
-        Ok(response)
+        compression::tell_known(&head.headers, &mut response);
+        Ok(compression::compressed(&head.headers, response).await)
     }
 
     async fn answer_at(
@@ -127,6 +129,7 @@ impl Service {
     ) -> Result<Response<Body>, Fault> {
         match endpoint {
             Endpoint::Mlflow(endpoint) => protocol::mlflow::answer(self, endpoint, exchange, body).await,
+            Endpoint::V2(endpoint) => protocol::v2::answer(self, endpoint, exchange, body).await,
         }
     }
 

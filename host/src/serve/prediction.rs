@@ -13,6 +13,7 @@ use mlhost_wire::values::Reply;
 use crate::deployment::Release;
 use crate::fault;
 use crate::serve::body::HeldBody;
+use crate::serve::compression::Coding;
 use crate::serve::exchange::Exchange;
 use crate::serve::handler::Service;
 
@@ -26,9 +27,16 @@ impl Service {
     ///
     /// # Errors
     ///
-    /// Too large, too slow, broken off, or no room for it now.
+    /// Too large, too slow, broken off, in an unknown coding, or no room for it now.
     pub(crate) async fn read(&self, exchange: &Exchange<'_>, body: Incoming) -> Result<HeldBody<'_>, Fault> {
-        let reading = self.bodies.read(body, self.config.max_body_bytes);
+        let (coding, limit) = (Coding::of_request(exchange.headers())?, self.config.max_body_bytes);
+        let reading = async {
+            let held = self.bodies.read(body, limit).await?;
+            match coding {
+                None => Ok(held),
+                Some(coding) => held.unfolded(coding, limit).await,
+            }
+        };
         tokio::time::timeout_at(self.deadline(exchange).into(), reading)
             .await
             .map_err(|_| fault::deadline())?

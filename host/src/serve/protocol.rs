@@ -4,7 +4,9 @@
 //! `serve::prediction`: no protocol has a way past its limits.
 
 pub(crate) mod mlflow;
+pub(crate) mod v2;
 
+use mlhost_wire::dialect::v2::rest;
 use mlhost_wire::dialect::{Answer, Dialect as _};
 use mlhost_wire::fault::Fault;
 
@@ -15,6 +17,8 @@ use crate::serve::handler::Service;
 pub(crate) enum Protocol {
     /// `mlflow models serve`, and what is mlhost's own.
     Mlflow,
+    /// The Open Inference Protocol, version 2.
+    V2,
 }
 
 /// What a route leads to.
@@ -22,6 +26,8 @@ pub(crate) enum Protocol {
 pub(crate) enum Endpoint {
     /// One of MLflow's.
     Mlflow(mlflow::Endpoint),
+    /// One of the Open Inference Protocol's.
+    V2(v2::Endpoint),
 }
 
 // === impl Protocol ===
@@ -31,11 +37,15 @@ impl Protocol {
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Mlflow => "mlflow",
+            Self::V2 => "v2",
         }
     }
 
     /// The protocol that a path without a route was probably meant for: clients read the error in its words.
-    pub(crate) fn of_unknown(_path: &str) -> Self {
+    pub(crate) fn of_unknown(path: &str) -> Self {
+        if path.starts_with("/v2/") {
+            return Self::V2;
+        }
         Self::Mlflow
     }
 
@@ -43,6 +53,7 @@ impl Protocol {
     pub(crate) fn refuse(self, service: &Service, fault: &Fault) -> Answer {
         match self {
             Self::Mlflow => service.mlflow.refuse(fault),
+            Self::V2 => rest::refuse(fault),
         }
     }
 }
@@ -54,6 +65,7 @@ impl Endpoint {
     pub(crate) fn protocol(self) -> Protocol {
         match self {
             Self::Mlflow(_) => Protocol::Mlflow,
+            Self::V2(_) => Protocol::V2,
         }
     }
 }
@@ -61,5 +73,11 @@ impl Endpoint {
 impl From<mlflow::Endpoint> for Endpoint {
     fn from(endpoint: mlflow::Endpoint) -> Self {
         Self::Mlflow(endpoint)
+    }
+}
+
+impl From<v2::Endpoint> for Endpoint {
+    fn from(endpoint: v2::Endpoint) -> Self {
+        Self::V2(endpoint)
     }
 }
