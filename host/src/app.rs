@@ -6,12 +6,13 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use mlhost_nn::NnError;
-use mlhost_sandbox::{CodeSource, Engine, Guest, SandboxError, Start};
+use mlhost_nn::{Graphs, NnError, SizeCount};
+use mlhost_sandbox::{CallSpent, CodeSource, Engine, Guest, SandboxError, Start};
 use mlhost_wire::dialect::Interface;
 use mlhost_wire::values::{Call, Reply};
 
 use crate::model_source::ModelSource;
+use crate::observe::Stages;
 use crate::passthrough::{Passthrough, PassthroughError};
 
 /// A loaded model.
@@ -26,6 +27,7 @@ pub struct App {
     pub time: Option<Duration>,
     /// The bundle's own bound on requests at one time, where it has one.
     pub concurrency: Option<usize>,
+    graphs: Graphs,
     predictor: Predictor,
 }
 
@@ -78,7 +80,7 @@ impl App {
         let (time, concurrency) = (source.time, source.concurrency);
         let predictor = match source.component.take() {
             Some(component) => {
-                let guest = source.guest(&component, graphs);
+                let guest = source.guest(&component, graphs.clone());
                 Predictor::Sandboxed(Guest::load(engine, guest, patience).await?)
             }
             None => {
@@ -87,7 +89,15 @@ impl App {
                 Predictor::Native(passthrough)
             }
         };
-        Ok(Self { name: source.name, interface: source.interface, tensors, time, concurrency, predictor })
+        Ok(Self {
+            name: source.name,
+            interface: source.interface,
+            tensors,
+            time,
+            concurrency,
+            graphs,
+            predictor,
+        })
     }
 
     /// Whether requests run user code in a sandbox.
@@ -143,15 +153,44 @@ impl App {
         }
     }
 
-    /// Predicts on one call.
+    /// What its graphs have run so far, by the size of the runs; of several graphs one after the other.
+    #[must_use]
+    pub fn sizes(&self) -> Vec<SizeCount> {
+        self.graphs.all().flat_map(mlhost_nn::Graph::sizes).collect()
+    }
+
+    /// How many calls wait for runs of its graphs.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        self.graphs.all().map(mlhost_nn::Graph::waiting).sum()
+    }
+
+    /// Predicts on one call, and says in `stages` what took how long, whatever comes of it.
     ///
     /// # Errors
     ///
     /// [`crate::fault::of_prediction`] says what each means to the client.
-    pub async fn predict(&self, call: &Call, deadline: Instant) -> Result<Reply, PredictError> {
-        Ok(match &self.predictor {
-            Predictor::Sandboxed(guest) => guest.predict(call, deadline).await?,
-            Predictor::Native(passthrough) => passthrough.predict(call, deadline).await?,
-        })
+    pub async fn predict(
+        &self,
+        call: &Call,
+        deadline: Instant,
+        stages: &mut Stages,
+    ) -> Result<Reply, PredictError> {
+        stages.note_asked(call);
+        let outcome = match &self.predictor {
+            Predictor::Sandboxed(guest) => {
+                let mut spent = CallSpent::default();
+                let outcome = guest.predict_within(call, deadline, &mut spent).await;
+                stages.note_call(spent);
+                outcome.map_err(PredictError::from)
+            }
+            Predictor::Native(passthrough) => {
+                let mut spent = mlhost_nn::Spent::default();
+                let outcome = passthrough.predict(call, deadline, &mut spent).await;
+                stages.note_graphs(spent);
+                outcome.map_err(PredictError::from)
+            }
+        };
+        outcome.inspect_err(|error| stages.note_failure(error))
     }
 }

@@ -14,6 +14,7 @@ use mlhost_wire::fault::{Fault, FaultKind};
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 use crate::app::App;
+use crate::observe::{Snapshot, Statistics};
 
 /// Which version of a model something is.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -32,6 +33,8 @@ pub struct Release {
     pub version: Version,
     /// When it was taken.
     pub since: Timestamp,
+    /// What it has done so far.
+    pub statistics: Arc<Statistics>,
     /// Requests at one time, where its bundle allows fewer than the server.
     permits: Option<Semaphore>,
 }
@@ -83,7 +86,13 @@ impl Release {
     #[must_use]
     pub fn new(app: App, version: Version) -> Self {
         let permits = app.concurrency.map(Semaphore::new);
-        Self { app, version, since: Timestamp::now(), permits }
+        Self { app, version, since: Timestamp::now(), statistics: Arc::default(), permits }
+    }
+
+    /// What it has done so far, as the V2 protocol's statistics say it.
+    #[must_use]
+    pub fn snapshot(&self) -> Snapshot {
+        self.statistics.snapshot(&self.app.sizes())
     }
 
     /// A place among the requests that the bundle allows at one time; `Err` where there is none left.

@@ -30,7 +30,7 @@ fn of_sandbox(error: SandboxError) -> Fault {
     let detail = error.to_string();
     match error {
         SandboxError::Rejected(message) => Fault::new(FaultKind::GuestRejected, message),
-        SandboxError::Failed(_) | SandboxError::Trapped(_) | SandboxError::Answer(_) => {
+        SandboxError::Failed(_) | SandboxError::Trapped { .. } | SandboxError::Answer(_) => {
             Fault::new(FaultKind::GuestTrapped, MODEL_FAILED).with_detail(detail)
         }
         SandboxError::Exhausted { budget, .. } => {
@@ -122,7 +122,7 @@ pub fn internal(detail: impl Into<String>) -> Fault {
 
 #[cfg(test)]
 mod tests {
-    use mlhost_sandbox::Budget;
+    use mlhost_sandbox::{Budget, TrapKind};
 
     use super::*;
 
@@ -130,7 +130,7 @@ mod tests {
     fn a_guests_internals_stay_in_the_log() {
         let secret = "wasm backtrace: 0x17 - model.wasm!secret_function";
         for error in [
-            SandboxError::Trapped(secret.into()),
+            SandboxError::Trapped { kind: TrapKind::Other, detail: secret.into() },
             SandboxError::Failed(secret.into()),
             SandboxError::Exhausted { budget: Budget::Memory, detail: secret.into() },
             SandboxError::Overloaded(secret.into()),

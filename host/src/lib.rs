@@ -2,7 +2,7 @@
 //!
 //! The top floor. [`cli`] is the command line; [`config`] turns what was typed, the environment and the bundle into
 //! one immutable configuration; [`serve`] is the HTTP server; [`app`] is the model behind it; [`fault`] says what the
-//! client sees of an error. `ARCHITECTURE.md` walks a request through them.
+//! client sees of an error, [`observe`] what operators see of everything. `ARCHITECTURE.md` walks a request through them.
 
 pub mod app;
 pub mod catalog;
@@ -13,9 +13,11 @@ pub mod fault;
 pub mod guest_build;
 pub mod inspect;
 pub mod model_source;
+pub mod observe;
 pub mod onnxruntime;
 pub mod package;
 pub mod passthrough;
+pub mod readiness;
 pub mod reload;
 pub mod serve;
 pub mod single_call;

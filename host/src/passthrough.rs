@@ -6,7 +6,7 @@
 
 use std::time::Instant;
 
-use mlhost_nn::{ComputeRequest, Graph, Graphs, NnError, Port};
+use mlhost_nn::{ComputeRequest, Graph, Graphs, NnError, Port, Spent};
 use mlhost_wire::signature::{Schema, Signature, TensorSpec};
 use mlhost_wire::values::{
     Call, Column, ColumnData, ElementType, Input, NamedTensor, Output, Reply, Table, Tensor,
@@ -92,12 +92,17 @@ impl Passthrough {
         Ok(Call { input, params })
     }
 
-    /// Runs the graph on one call.
+    /// Runs the graph on one call, and adds to `spent` what that took.
     ///
     /// # Errors
     ///
     /// [`PassthroughError::Input`] names the column and row that do not fit.
-    pub async fn predict(&self, call: &Call, deadline: Instant) -> Result<Reply, PassthroughError> {
+    pub async fn predict(
+        &self,
+        call: &Call,
+        deadline: Instant,
+        spent: &mut Spent,
+    ) -> Result<Reply, PassthroughError> {
         let (inputs, rows) = match &call.input {
             Input::Table(table) => (self.table_inputs(table)?, Some(table.rows)),
             Input::Tensors(tensors) => (self.tensor_inputs(tensors)?, None),
@@ -112,7 +117,8 @@ impl Passthrough {
                 return Err(PassthroughError::Input(message.to_owned()));
             }
         };
-        let outputs = self.graph.compute(ComputeRequest { inputs, outputs: Vec::new(), deadline }).await?;
+        let request = ComputeRequest { inputs, outputs: Vec::new(), deadline };
+        let outputs = self.graph.compute_within(request, spent).await?;
         let output = match rows {
             Some(rows) => rows::table_of(outputs, rows),
             None => Output::Tensors(outputs),

@@ -5,10 +5,12 @@
 
 pub mod body;
 mod compression;
+mod connection;
 mod exchange;
 pub mod handler;
 mod prediction;
 mod protocol;
+mod report;
 mod response;
 mod routes;
 pub mod server;

@@ -10,6 +10,7 @@ use mlhost_wire::fault::Fault;
 
 use crate::app::App;
 use crate::fault;
+use crate::observe::Stages;
 
 /// A request that was not answered.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -45,7 +46,7 @@ pub async fn answer(
 ) -> Result<Answer, CallError> {
     let failed = |step| move |fault| CallError { step, fault };
     let decoded = dialect.decode(request, &app.interface).map_err(failed(Step::Decode))?;
-    let reply = app.predict(&decoded.call, Instant::now() + time).await;
+    let reply = app.predict(&decoded.call, Instant::now() + time, &mut Stages::default()).await;
     let reply = reply.map_err(fault::of_prediction).map_err(failed(Step::Predict))?;
     dialect.encode(reply, decoded.envelope).map_err(failed(Step::Encode))
 }

@@ -11,6 +11,7 @@ use tokio::sync::oneshot;
 use crate::batch;
 use crate::queue::{Load, Queued};
 use crate::runner::{Job, Outcome, Reply};
+use crate::spent::Run;
 
 /// A job that waits, and how it is answered.
 pub(crate) struct Entry {
@@ -31,9 +32,10 @@ impl Entry {
         self.home.is_some_and(|home| gathering.contains(&home))
     }
 
-    pub(crate) fn answer(self, outcome: Outcome) {
+    /// `run` is the one that it was answered by, where there was one.
+    pub(crate) fn answer(self, outcome: Outcome, run: Option<Run>) {
         // Nobody listens any more when the caller gave up.
-        let _ = self.reply.send(Reply::Done(outcome));
+        let _ = self.reply.send(Reply::Done(outcome, run));
     }
 
     /// Gives the job back to be submitted again.

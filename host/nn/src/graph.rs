@@ -13,7 +13,7 @@ use mlhost_wire::values::NamedTensor;
 use crate::queue::BatchLimits;
 use crate::runner::{Job, RunCounts, Runner, RunnerOptions, panic_text};
 use crate::session::GraphSession;
-use crate::{GraphInfo, NnError, batch, runtime, threads, validate};
+use crate::{GraphInfo, NnError, SizeCount, Spent, batch, runtime, threads, validate};
 
 /// How a graph is run, and how much of it a caller may take.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -154,6 +154,12 @@ impl Graph {
         self.inner.runner.counts()
     }
 
+    /// The same by the size of the runs, smallest first.
+    #[must_use]
+    pub fn sizes(&self) -> Vec<SizeCount> {
+        self.inner.runner.sizes()
+    }
+
     /// How many calls wait for their run.
     #[must_use]
     pub fn waiting(&self) -> usize {
@@ -173,9 +179,26 @@ impl Graph {
     ///
     /// Outside a tokio runtime with its time driver enabled.
     pub async fn compute(&self, request: ComputeRequest) -> Result<Vec<NamedTensor>, NnError> {
+        self.compute_within(request, &mut Spent::default()).await
+    }
+
+    /// The same, and adds to `spent` what it took, whatever came of it.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::compute`].
+    ///
+    /// # Panics
+    ///
+    /// As [`Self::compute`].
+    pub async fn compute_within(
+        &self,
+        request: ComputeRequest,
+        spent: &mut Spent,
+    ) -> Result<Vec<NamedTensor>, NnError> {
         let ComputeRequest { inputs, outputs, deadline } = request;
         let outputs = validate::select(&self.inner.info, &outputs)?;
         let inputs = validate::bind(&self.inner.info, inputs, self.inner.max_elements)?;
-        self.inner.runner.submit(Job { inputs, outputs }, deadline).await
+        self.inner.runner.submit(Job { inputs, outputs }, deadline, spent).await
     }
 }

@@ -42,6 +42,11 @@ impl Graphs {
         self.graphs.iter().map(Graph::name)
     }
 
+    /// All of them, in the bundle's order.
+    pub fn all(&self) -> impl ExactSizeIterator<Item = &Graph> {
+        self.graphs.iter()
+    }
+
     /// The graph, when there is exactly one.
     #[must_use]
     pub fn sole(&self) -> Option<&Graph> {

@@ -17,6 +17,8 @@ use tokio::sync::oneshot;
 use crate::NnError;
 use crate::queue::BatchLimits;
 use crate::shared::Shared;
+use crate::spent::{Run, Spent};
+use crate::tally::SizeCount;
 
 /// What a run answers.
 pub(crate) type Outcome = Result<Vec<NamedTensor>, NnError>;
@@ -33,7 +35,8 @@ pub(crate) struct Job {
 /// What comes back for a job.
 #[derive(Debug)]
 pub(crate) enum Reply {
-    Done(Outcome),
+    /// The outcome, and the run that it came of where there was one.
+    Done(Outcome, Option<Run>),
     /// Its run was expected to be short and had to be stopped: to be submitted again, to the thread this time.
     Again(Job),
 }
@@ -113,22 +116,36 @@ impl Runner {
         RunCounts { runs: runs.load(Ordering::Relaxed), rows: rows.load(Ordering::Relaxed) }
     }
 
+    /// The same by their size.
+    pub(crate) fn sizes(&self) -> Vec<SizeCount> {
+        self.shared.lock().tally.counts()
+    }
+
     /// How many calls wait for their run.
     pub(crate) fn waiting(&self) -> usize {
         self.shared.lock().queue.len()
     }
 
-    /// Queues a job and awaits its answer, until the deadline at most.
-    pub(crate) async fn submit(&self, mut job: Job, deadline: Instant) -> Outcome {
+    /// Queues a job and awaits its answer, until the deadline at most; adds to `spent` what that took.
+    pub(crate) async fn submit(&self, mut job: Job, deadline: Instant, spent: &mut Spent) -> Outcome {
+        let since = Instant::now();
+        let mut now = since;
         loop {
-            if deadline <= Instant::now() {
+            if deadline <= now {
+                spent.note(since, None);
                 return Err(NnError::Deadline);
             }
             let mut waiting = self.shared.push(job, deadline)?;
-            let reply = waiting.answer(deadline).await?;
-            match reply {
-                Reply::Done(outcome) => return outcome,
-                Reply::Again(same) => job = same,
+            match waiting.answer(deadline).await {
+                Ok(Reply::Done(outcome, run)) => {
+                    spent.note(since, run);
+                    return outcome;
+                }
+                Ok(Reply::Again(same)) => (job, now) = (same, Instant::now()),
+                Err(error) => {
+                    spent.note(since, None);
+                    return Err(error);
+                }
             }
         }
     }
@@ -138,7 +155,7 @@ impl Drop for Runner {
     fn drop(&mut self) {
         let left = self.shared.close();
         for entry in left {
-            entry.answer(Err(NnError::Stopped));
+            entry.answer(Err(NnError::Stopped), None);
         }
         // An answer wakes a task, which may own the last handle and be dropped right there: whoever is working cannot
         // wait for itself, and ends after that answer anyway.

@@ -20,6 +20,7 @@ use crate::gatherer;
 use crate::pace::Place;
 use crate::queue::{Next, Taken};
 use crate::runner::{Execute, Job, RunnerOptions, Switch, Waiting};
+use crate::spent::Run;
 use crate::worker::Worker;
 use crate::{NnError, batch};
 
@@ -248,14 +249,16 @@ impl Shared {
         }
     }
 
-    /// The run of this job, begun then, ended. Answers whether it was stopped for taking too long.
-    pub(crate) fn end(&self, job: &Job, began: Instant) -> bool {
+    /// The run of this job, begun then, ended. Answers whether it was stopped for taking too long, too.
+    pub(crate) fn end(&self, job: &Job, began: Instant) -> (Run, bool) {
         let took = began.elapsed();
         let load = batch::load(job);
+        let rows = load.map_or(1, |load| load.rows);
         let overran = {
             let mut state = self.lock();
             state.running.clear();
             state.pace.ran(took);
+            state.tally.ran(rows, took);
             if let Some(load) = load
                 && state.worth.ran(load.elements, took)
             {
@@ -265,10 +268,9 @@ impl Shared {
             state.overran
         };
         self.runs.fetch_add(1, Ordering::Relaxed);
-        let rows = load.map_or(1, |load| load.rows);
         self.rows.fetch_add(rows, Ordering::Relaxed);
         tracing::trace!(graph = self.graph, rows, "run");
-        overran
+        (Run { began, took, rows }, overran)
     }
 
     /// A caller waits for this entry no more; a run that nobody waits for is stopped. Under the lock, so that no later

@@ -16,6 +16,7 @@ use crate::entry::Entry;
 use crate::queue::{Queued as _, Taken};
 use crate::runner::{Execute, Job, Outcome, panic_text};
 use crate::shared::Shared;
+use crate::spent::Run;
 use crate::trial;
 
 /// How many joined runs are checked.
@@ -31,7 +32,8 @@ pub(crate) struct Worker {
 
 /// What a run came to.
 pub(crate) enum Ran {
-    Ended(Outcome),
+    /// Its outcome, and the run itself where it was not too late for one.
+    Ended(Outcome, Option<Run>),
     /// It was stopped because it took too long for where it was run.
     Overran,
 }
@@ -47,7 +49,7 @@ impl Worker {
     /// Answers all that was taken.
     pub(crate) fn run(&mut self, shared: &Shared, taken: Taken<Entry>) {
         for entry in taken.late {
-            entry.answer(Err(NnError::Deadline));
+            entry.answer(Err(NnError::Deadline), None);
         }
         if taken.batch.len() > 1 {
             self.run_joined(shared, taken.batch);
@@ -61,9 +63,9 @@ impl Worker {
         let mut well = true;
         for entry in entries {
             match self.run_alone(shared, &entry) {
-                Ran::Ended(outcome) => {
+                Ran::Ended(outcome, run) => {
                     well &= outcome.is_ok();
-                    entry.answer(outcome);
+                    entry.answer(outcome, run);
                 }
                 Ran::Overran => {
                     well = false;
@@ -78,7 +80,7 @@ impl Worker {
         // Begun first: whoever gives up after that stops the run, whoever did so before is seen here.
         shared.begin(entry.number);
         if entry.is_cancelled() || entry.deadline() <= Instant::now() {
-            return Ran::Ended(Err(NnError::Deadline));
+            return Ran::Ended(Err(NnError::Deadline), None);
         }
         self.execute(shared, &entry.job)
     }
@@ -90,8 +92,8 @@ impl Worker {
             self.run_each(shared, entries);
             return;
         };
-        let outcome = match self.execute(shared, &joined) {
-            Ran::Ended(outcome) => outcome,
+        let (outcome, run) = match self.execute(shared, &joined) {
+            Ran::Ended(outcome, run) => (outcome, run),
             Ran::Overran => return entries.into_iter().for_each(Entry::send_back),
         };
         let failed = outcome.is_err();
@@ -101,7 +103,7 @@ impl Worker {
             Some(answers) if self.trials > 0 => self.try_out(shared, entries, answers),
             Some(answers) => {
                 for (entry, answer) in entries.into_iter().zip(answers) {
-                    entry.answer(Ok(answer));
+                    entry.answer(Ok(answer), run);
                 }
             }
             None => {
@@ -119,8 +121,8 @@ impl Worker {
     fn try_out(&mut self, shared: &Shared, entries: Vec<Entry>, answers: Vec<Vec<NamedTensor>>) {
         let mut alike = true;
         for (entry, joined) in entries.into_iter().zip(answers) {
-            let alone = match self.run_alone(shared, &entry) {
-                Ran::Ended(outcome) => outcome,
+            let (alone, run) = match self.run_alone(shared, &entry) {
+                Ran::Ended(outcome, run) => (outcome, run),
                 Ran::Overran => {
                     entry.send_back();
                     continue;
@@ -131,7 +133,7 @@ impl Worker {
                 Err(NnError::Deadline) => true,
                 Err(_) => false,
             };
-            entry.answer(alone);
+            entry.answer(alone, run);
         }
         self.trials -= 1;
         if !alike {
@@ -143,13 +145,13 @@ impl Worker {
     pub(crate) fn execute(&mut self, shared: &Shared, job: &Job) -> Ran {
         let began = Instant::now();
         let outcome = catch_unwind(AssertUnwindSafe(|| self.executor.execute(job)));
-        let overran = shared.end(job, began);
+        let (run, overran) = shared.end(job, began);
         match outcome {
             // What ended well all the same is an answer.
-            Ok(Ok(answer)) => Ran::Ended(Ok(answer)),
+            Ok(Ok(answer)) => Ran::Ended(Ok(answer), Some(run)),
             _ if overran => Ran::Overran,
-            Ok(failed) => Ran::Ended(failed),
-            Err(payload) => Ran::Ended(Err(shared.failed(panic_text(&*payload)))),
+            Ok(failed) => Ran::Ended(failed, Some(run)),
+            Err(payload) => Ran::Ended(Err(shared.failed(panic_text(&*payload))), Some(run)),
         }
     }
 }

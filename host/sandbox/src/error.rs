@@ -18,6 +18,21 @@ pub enum Budget {
     Data,
 }
 
+/// How a guest trapped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum TrapKind {
+    /// It ran into `unreachable`: a panic, an assertion, an `abort`.
+    Unreachable,
+    /// It read or wrote outside its memory.
+    Memory,
+    /// It called through a table what is not there or of another type.
+    IndirectCall,
+    /// It divided by zero, or a number was too large for its type.
+    Arithmetic,
+    /// It broke the canonical ABI, such as by text that is no UTF-8, or what else wasmtime found.
+    Other,
+}
+
 /// A sandbox's failure.
 #[derive(Debug, thiserror::Error)]
 pub enum SandboxError {
@@ -68,8 +83,13 @@ pub enum SandboxError {
     #[error("the guest failed: {0}")]
     Failed(String),
     /// The guest trapped or broke the canonical ABI.
-    #[error("the guest trapped: {0}")]
-    Trapped(String),
+    #[error("the guest trapped: {detail}")]
+    Trapped {
+        /// How.
+        kind: TrapKind,
+        /// wasmtime's words, with the guest's backtrace.
+        detail: String,
+    },
     /// The guest asked for more than it may have.
     #[error("the guest used up its {budget}: {detail}")]
     Exhausted {
@@ -100,5 +120,25 @@ impl std::fmt::Display for Budget {
             Self::Stack => "stack",
             Self::Data => "data budget",
         })
+    }
+}
+
+// === impl TrapKind ===
+
+impl TrapKind {
+    /// Every kind.
+    pub const ALL: [Self; 5] =
+        [Self::Unreachable, Self::Memory, Self::IndirectCall, Self::Arithmetic, Self::Other];
+
+    /// What metrics call it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Unreachable => "unreachable",
+            Self::Memory => "memory",
+            Self::IndirectCall => "indirect_call",
+            Self::Arithmetic => "arithmetic",
+            Self::Other => "other",
+        }
     }
 }

@@ -24,6 +24,7 @@ use crate::linker;
 use crate::resources::GuestResources;
 use crate::snapshot::{self, Snapshot};
 use crate::spare::{self, Shelf, Spare};
+use crate::spent::CallSpent;
 use crate::state::GuestState;
 use crate::trap::classify;
 use crate::wasi::{WasiGrants, WasiState};
@@ -212,16 +213,31 @@ impl Guest {
     /// [`SandboxError::Rejected`] is the guest's word to the caller; everything else is a fault of the guest, its
     /// graph, or the server's load.
     pub async fn predict(self: &Arc<Self>, call: &Call, deadline: Instant) -> Result<Reply, SandboxError> {
+        self.predict_within(call, deadline, &mut CallSpent::default()).await
+    }
+
+    /// The same, and says in `spent` what it took, whatever came of it.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::predict`].
+    pub async fn predict_within(
+        self: &Arc<Self>,
+        call: &Call,
+        deadline: Instant,
+        spent: &mut CallSpent,
+    ) -> Result<Reply, SandboxError> {
+        let began = Instant::now();
         let lent = Lent::new(&call.input).ok_or_else(|| {
             SandboxError::Rejected(format!("a table has at most {} rows; send it in parts", u32::MAX))
         })?;
         let params: Vec<_> = call.params.iter().map(convert::param_in).collect();
-        let (store, instance) = match self.shelf.take().map(|spare| spare.for_call(deadline)) {
+        let (mut store, instance) = match self.shelf.take().map(|spare| spare.for_call(deadline)) {
             Some((store, instance)) => (store, Some(instance)),
             None => (self.store(deadline)?, None),
         };
-        let (output, used) = self
-            .within(store, deadline, async |store| {
+        let outcome = self
+            .within(&mut store, deadline, async |store| {
                 let instance = match instance {
                     Some(instance) => instance,
                     None => self.model.instance_pre().instantiate_async(&mut *store).await?,
@@ -237,8 +253,10 @@ impl Guest {
                 let (answer,) = predict.call_async(&mut *store, (lent.input(), &params)).await?;
                 answer.map_err(failure)
             })
-            .await?;
-        self.retire(used);
+            .await;
+        spent.note(began, store.data());
+        let output = outcome?;
+        self.retire(store);
         let output = convert::output_out(output);
         check(&output)?;
         Ok(Reply { output })
@@ -270,20 +288,21 @@ impl Guest {
         deadline: Instant,
         work: impl AsyncFnOnce(&mut Store<GuestState>) -> wasmtime::Result<T>,
     ) -> Result<(T, Store<GuestState>), SandboxError> {
-        self.within(self.store(deadline)?, deadline, work).await
+        let mut store = self.store(deadline)?;
+        let value = self.within(&mut store, deadline, work).await?;
+        Ok((value, store))
     }
 
-    /// Has `work` done in `store`, and ends it at the deadline: inside the guest by the epoch, outside by the timer. Gives
-    /// the store back where that went well.
+    /// Has `work` done in `store`, and ends it at the deadline: inside the guest by the epoch, outside by the timer.
     async fn within<T>(
         &self,
-        mut store: Store<GuestState>,
+        store: &mut Store<GuestState>,
         deadline: Instant,
         work: impl AsyncFnOnce(&mut Store<GuestState>) -> wasmtime::Result<T>,
-    ) -> Result<(T, Store<GuestState>), SandboxError> {
+    ) -> Result<T, SandboxError> {
         let _running = self.engine.ticker.running();
-        match tokio::time::timeout_at(deadline.into(), work(&mut store)).await {
-            Ok(Ok(value)) => Ok((value, store)),
+        match tokio::time::timeout_at(deadline.into(), work(store)).await {
+            Ok(Ok(value)) => Ok(value),
             Ok(Err(error)) => Err(classify(error, store.data().limiter.refused)),
             Err(_) => Err(SandboxError::Deadline),
         }

@@ -22,6 +22,7 @@ pub struct Limits {
 /// Grants or refuses growth, and remembers a refusal: the trap that follows it says only `unreachable`.
 #[derive(Debug)]
 pub(crate) struct GuestLimiter {
+    memory_bytes: usize,
     memory_left: usize,
     table_elements: usize,
     pub(crate) refused: Option<Budget>,
@@ -39,7 +40,17 @@ impl Default for Limits {
 
 impl GuestLimiter {
     pub(crate) fn new(limits: &Limits) -> Self {
-        Self { memory_left: limits.memory_bytes, table_elements: limits.table_elements, refused: None }
+        Self {
+            memory_bytes: limits.memory_bytes,
+            memory_left: limits.memory_bytes,
+            table_elements: limits.table_elements,
+            refused: None,
+        }
+    }
+
+    /// What all memories have together: linear memory never shrinks, so it is the most they had.
+    pub(crate) fn memory_bytes(&self) -> usize {
+        self.memory_bytes.saturating_sub(self.memory_left)
     }
 }
 
@@ -88,9 +99,9 @@ mod tests {
         let mut limiter = GuestLimiter::new(&Limits { memory_bytes: 10, ..Limits::default() });
         assert!(limiter.memory_growing(0, 6, None).unwrap());
         assert!(!limiter.memory_growing(0, 6, None).unwrap());
-        assert_eq!(limiter.refused, Some(Budget::Memory));
+        assert_eq!((limiter.refused, limiter.memory_bytes()), (Some(Budget::Memory), 6));
         assert!(limiter.memory_growing(6, 10, None).unwrap());
-        assert_eq!(limiter.refused, None);
+        assert_eq!((limiter.refused, limiter.memory_bytes()), (None, 10));
     }
 
     #[test]

@@ -10,6 +10,7 @@ use crate::error::{Budget, SandboxError};
 use crate::journal::Journal;
 use crate::limits::{GuestLimiter, Limits};
 use crate::resources::GuestResources;
+use crate::spent::Outside;
 use crate::wasi::WasiState;
 
 /// What a held resource costs besides its bytes, so that empty ones are not free.
@@ -28,6 +29,8 @@ pub(crate) struct GuestState {
     pub(crate) wasi: Option<Box<WasiState>>,
     /// Whether the guest has asked anything of a graph: what it knows then is not the component's and artifacts' alone.
     pub(crate) reached_graph: bool,
+    /// What the host did for the guest so far.
+    pub(crate) outside: Outside,
     data_left: usize,
 }
 
@@ -46,6 +49,7 @@ impl GuestState {
             deadline,
             wasi: None,
             reached_graph: false,
+            outside: Outside::default(),
             data_left: limits.data_bytes,
         }
     }

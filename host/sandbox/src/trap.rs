@@ -2,7 +2,7 @@
 
 use wasmtime::{PoolConcurrencyLimitError, Trap};
 
-use crate::error::{Budget, SandboxError};
+use crate::error::{Budget, SandboxError, TrapKind};
 
 /// wasmtime keeps the type of this error to itself; the hostile guest `amplified_list` holds this text to it.
 const FUEL_EXHAUSTED: &str = "fuel allocated for hostcalls has been exhausted";
@@ -30,7 +30,21 @@ pub(crate) fn classify(error: wasmtime::Error, refused: Option<Budget>) -> Sandb
         _ if detail.contains(FUEL_EXHAUSTED) || detail.contains(HANDLES_EXHAUSTED) => {
             SandboxError::Exhausted { budget: Budget::Data, detail }
         }
-        _ => SandboxError::Trapped(detail),
+        trap => SandboxError::Trapped { kind: kind(trap), detail },
+    }
+}
+
+fn kind(trap: Option<&Trap>) -> TrapKind {
+    match trap {
+        Some(Trap::UnreachableCodeReached) => TrapKind::Unreachable,
+        Some(Trap::MemoryOutOfBounds | Trap::HeapMisaligned) => TrapKind::Memory,
+        Some(Trap::TableOutOfBounds | Trap::IndirectCallToNull | Trap::BadSignature) => {
+            TrapKind::IndirectCall
+        }
+        Some(Trap::IntegerOverflow | Trap::IntegerDivisionByZero | Trap::BadConversionToInteger) => {
+            TrapKind::Arithmetic
+        }
+        _ => TrapKind::Other,
     }
 }
 
@@ -56,6 +70,7 @@ mod tests {
         let overflow = classify(wasmtime::Error::new(Trap::StackOverflow), None);
         assert!(matches!(overflow, SandboxError::Exhausted { budget: Budget::Stack, .. }), "{overflow:?}");
         let division = classify(wasmtime::Error::new(Trap::IntegerDivisionByZero), None);
-        assert!(matches!(division, SandboxError::Trapped(_)), "{division:?}");
+        let arithmetic = matches!(division, SandboxError::Trapped { kind: TrapKind::Arithmetic, .. });
+        assert!(arithmetic, "{division:?}");
     }
 }

@@ -13,6 +13,7 @@ use hyper::http::request::Parts;
 use mlhost_wire::fault::{Fault, FaultKind};
 
 use crate::deployment::Release;
+use crate::observe::Stages;
 use crate::serve::protocol::Protocol;
 
 /// A request's head, and what became of it so far.
@@ -29,6 +30,8 @@ pub(crate) struct Exchange<'a> {
     pub(crate) arrival: Instant,
     /// What it was for, once that is found out.
     pub(crate) release: Option<Arc<Release>>,
+    /// How long each of its stages took so far.
+    pub(crate) stages: Stages,
 }
 
 // === impl Exchange ===

@@ -22,10 +22,12 @@ use tokio::sync::Semaphore;
 use crate::catalog::Catalog;
 use crate::config::ServerConfig;
 use crate::fault;
+use crate::observe::{Stages, Telemetry};
 use crate::serve::body::BodyBudget;
 use crate::serve::compression;
 use crate::serve::exchange::Exchange;
 use crate::serve::protocol::{self, Endpoint, Protocol};
+use crate::serve::report;
 use crate::serve::response::{Body, redirect, respond};
 use crate::serve::routes::{Found, RouteError, Routes};
 use crate::serve::status;
@@ -44,6 +46,7 @@ pub struct Service {
     references: AtomicU64,
     pub(crate) metrics: Registry,
     pub(crate) routes: Routes,
+    pub(crate) telemetry: Arc<Telemetry>,
 }
 
 /// A service that cannot be set up.
@@ -69,6 +72,7 @@ impl Service {
             mlflow: Mlflow { compat: config.compat },
             config,
             routes: Routes::new(protocol::v2::routes())?,
+            telemetry: Arc::default(),
         })
     }
 
@@ -84,6 +88,7 @@ impl Service {
     ///
     /// None.
     pub async fn answer(&self, request: Request<Incoming>) -> Result<Response<Body>, Infallible> {
+        let under_way = self.telemetry.begin();
         let (head, body) = request.into_parts();
         let mut exchange = Exchange {
             head: &head,
@@ -92,6 +97,7 @@ impl Service {
             version: None,
             arrival: Instant::now(),
             release: None,
+            stages: Stages::default(),
         };
         let mut response = match self.routes.find(&head.method, &head.uri) {
             Found::Endpoint { endpoint, model, version } => {
@@ -118,7 +124,10 @@ impl Service {
             response.headers_mut().insert(RETRY_AFTER, RETRY_AFTER_SECONDS);
         }
         compression::tell_known(&head.headers, &mut response);
-        Ok(compression::compressed(&head.headers, response).await)
+        let mut response = compression::compressed(&head.headers, response).await;
+        report::answered(self, &exchange, &mut response);
+        under_way.answered();
+        Ok(response)
     }
 
     async fn answer_at(

@@ -7,11 +7,12 @@ use std::time::Instant;
 
 use hyper::body::Incoming;
 use mlhost_wire::dialect::Decoded;
-use mlhost_wire::fault::Fault;
+use mlhost_wire::fault::{Fault, FaultKind};
 use mlhost_wire::values::Reply;
 
 use crate::deployment::Release;
 use crate::fault;
+use crate::observe::Limit;
 use crate::serve::body::HeldBody;
 use crate::serve::compression::Coding;
 use crate::serve::exchange::Exchange;
@@ -28,7 +29,11 @@ impl Service {
     /// # Errors
     ///
     /// Too large, too slow, broken off, in an unknown coding, or no room for it now.
-    pub(crate) async fn read(&self, exchange: &Exchange<'_>, body: Incoming) -> Result<HeldBody<'_>, Fault> {
+    pub(crate) async fn read(
+        &self,
+        exchange: &mut Exchange<'_>,
+        body: Incoming,
+    ) -> Result<HeldBody<'_>, Fault> {
         let (coding, limit) = (Coding::of_request(exchange.headers())?, self.config.max_body_bytes);
         let reading = async {
             let held = self.bodies.read(body, limit).await?;
@@ -37,9 +42,13 @@ impl Service {
                 Some(coding) => held.unfolded(coding, limit).await,
             }
         };
-        tokio::time::timeout_at(self.deadline(exchange).into(), reading)
-            .await
-            .map_err(|_| fault::deadline())?
+        let read = tokio::time::timeout_at(self.deadline(exchange).into(), reading).await;
+        exchange.stages.read = exchange.arrival.elapsed();
+        let read = read.map_err(|_| fault::deadline()).flatten();
+        if let Err(fault) = &read {
+            self.note_unread(fault.kind);
+        }
+        read
     }
 
     /// Predicts on what `decode` makes of the request, once the body is there, and has `encode` spell the answer.
@@ -54,16 +63,46 @@ impl Service {
         encode: impl FnOnce(&Release, Reply, E) -> Result<T, Fault>,
     ) -> Result<T, Fault> {
         // Tried, not awaited: a request that would have to wait for a sandbox is told so at once.
-        let _permit = self.requests.try_acquire().map_err(|_| fault::overloaded())?;
+        let _permit = self.requests.try_acquire().map_err(|_| self.no_room(Limit::Requests))?;
         // Once and for all of this request: another version may take over meanwhile.
         let deployment = self.catalog.find(exchange.model.as_deref())?;
         let release = deployment.pick(exchange.version.as_deref())?;
         exchange.release = Some(release.clone());
-        let _place = release.try_enter().map_err(|_| fault::overloaded())?;
+        exchange.stages.predicted = true;
+        let _place = release.try_enter().map_err(|_| self.no_room(Limit::ModelRequests))?;
         let deadline = self.deadline(exchange);
         let deadline = release.app.time.map_or(deadline, |time| deadline.min(exchange.arrival + time));
-        let decoded = decode(&release)?;
-        let reply = release.app.predict(&decoded.call, deadline).await.map_err(fault::of_prediction)?;
-        encode(&release, reply, decoded.envelope)
+        let began = Instant::now();
+        let decoded = decode(&release);
+        exchange.stages.decode = began.elapsed();
+        let decoded = decoded?;
+        let outcome = release.app.predict(&decoded.call, deadline, &mut exchange.stages).await;
+        let reply = outcome.map_err(|error| {
+            if let Some(limit) = Limit::of(&error) {
+                self.telemetry.limits.hit(limit);
+            }
+            fault::of_prediction(error)
+        })?;
+        let began = Instant::now();
+        let answer = encode(&release, reply, decoded.envelope);
+        exchange.stages.encode = began.elapsed();
+        answer
+    }
+
+    /// There is no room for this request, by this bound.
+    fn no_room(&self, limit: Limit) -> Fault {
+        self.telemetry.limits.hit(limit);
+        fault::overloaded()
+    }
+
+    /// A body was not read for such a reason.
+    fn note_unread(&self, kind: FaultKind) {
+        let limit = match kind {
+            FaultKind::TooLarge => Limit::Body,
+            FaultKind::Overloaded => Limit::Bodies,
+            FaultKind::Deadline => Limit::Time,
+            _ => return,
+        };
+        self.telemetry.limits.hit(limit);
     }
 }

@@ -87,7 +87,7 @@ fn in_an_hour() -> Instant {
 fn submit(runner: &Arc<Runner>, number: usize, deadline: Instant) -> tokio::task::JoinHandle<Outcome> {
     let runner = Arc::clone(runner);
     let mut call: Pin<Box<dyn Future<Output = Outcome> + Send>> =
-        Box::pin(async move { runner.submit(job(number), deadline).await });
+        Box::pin(async move { runner.submit(job(number), deadline, &mut Spent::default()).await });
     if let std::task::Poll::Ready(outcome) = call.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
         return tokio::spawn(async { outcome });
     }
@@ -141,7 +141,7 @@ async fn a_call_whose_deadline_passed_in_the_queue_is_answered_and_never_run() {
 #[tokio::test]
 async fn a_call_that_is_late_already_is_refused() {
     let (runner, _controls) = start(8);
-    assert_eq!(runner.submit(job(1), Instant::now()).await, Err(NnError::Deadline));
+    assert_eq!(runner.submit(job(1), Instant::now(), &mut Spent::default()).await, Err(NnError::Deadline));
 }
 
 #[tokio::test]
@@ -179,7 +179,7 @@ async fn giving_up_on_a_waiting_call_does_not_stop_the_run_before_it() {
 async fn the_last_handle_waits_for_the_thread() {
     let (runner, controls) = start(8);
     controls.orders.send(Order::Answer).unwrap();
-    assert_eq!(runner.submit(job(1), in_an_hour()).await, Ok(vec![]));
+    assert_eq!(runner.submit(job(1), in_an_hour(), &mut Spent::default()).await, Ok(vec![]));
     drop(runner);
     assert_eq!(controls.started.try_recv(), Ok(1));
     let ended = controls.started.try_recv().unwrap_err();
@@ -199,7 +199,7 @@ impl Wake for DropWhenWoken {
 async fn the_last_handle_may_be_dropped_on_the_runners_own_thread() {
     let (runner, controls) = start(8);
     let mut call: Pin<Box<dyn Future<Output = Outcome> + Send>> =
-        Box::pin(async move { runner.submit(job(1), in_an_hour()).await });
+        Box::pin(async move { runner.submit(job(1), in_an_hour(), &mut Spent::default()).await });
     let dropper = Arc::new(DropWhenWoken(Mutex::new(None)));
     let waker = Waker::from(Arc::clone(&dropper));
     assert!(call.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());

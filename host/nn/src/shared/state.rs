@@ -11,6 +11,7 @@ use crate::entry::Entry;
 use crate::pace::{Pace, Place};
 use crate::queue::{Next, Queue};
 use crate::runner::RunnerOptions;
+use crate::tally::Tally;
 use crate::worth::Worth;
 
 /// What the lock protects.
@@ -25,6 +26,7 @@ pub(crate) struct State {
     pub(super) closed: bool,
     pub(super) pace: Pace,
     pub(super) worth: Worth,
+    pub(crate) tally: Tally,
     /// Whether runs may be done elsewhere than on the thread.
     pub(super) inline: bool,
     /// The runtimes that have a task on its way to run what waits of their calls.
@@ -52,6 +54,7 @@ impl State {
             closed: false,
             pace: Pace::new(),
             worth: Worth::new(),
+            tally: Tally::default(),
             // Whoever waits for company is timed by the thread: the runtime's clock ticks too coarsely.
             inline: options.inline && options.limits.delay.is_zero(),
             gathering: Vec::new(),

@@ -8,6 +8,7 @@ use mlhost_wire::values::{Elements, NamedTensor, Tensor};
 use super::*;
 use crate::queue::BatchLimits;
 use crate::runner::{Outcome, Reply, Runner};
+use crate::spent::Spent;
 
 /// More calls than a graph needs to prove anything, on a busy machine too.
 const MANY: usize = 100_000;
@@ -97,7 +98,7 @@ fn in_an_hour() -> Instant {
 /// Calls one after another until the last one ran on this thread.
 async fn until_here(runner: &Runner, ran: &Mutex<Vec<ThreadId>>, microseconds: f32) {
     for _ in 0..MANY {
-        assert!(runner.submit(job(microseconds), in_an_hour()).await.is_ok());
+        assert!(runner.submit(job(microseconds), in_an_hour(), &mut Spent::default()).await.is_ok());
         if ran.lock().unwrap().last() == Some(&thread::current().id()) {
             return;
         }
@@ -118,7 +119,7 @@ async fn a_runner_that_may_not_runs_everything_on_its_thread() {
     let (stand_in, ran) = stand_in();
     let runner = Runner::start("test", RunnerOptions { inline: false, ..options() }, stand_in).unwrap();
     for _ in 0..200 {
-        assert!(runner.submit(job(0.0), in_an_hour()).await.is_ok());
+        assert!(runner.submit(job(0.0), in_an_hour(), &mut Spent::default()).await.is_ok());
     }
     assert!(ran.lock().unwrap().iter().all(|id| *id != thread::current().id()));
 }
@@ -133,7 +134,9 @@ async fn calls_of_one_moment_are_one_run_in_a_task() {
         let calls: Vec<_> = (0..8)
             .map(|_| {
                 let runner = Arc::clone(&runner);
-                tokio::spawn(async move { runner.submit(job(40.0), in_an_hour()).await })
+                tokio::spawn(
+                    async move { runner.submit(job(40.0), in_an_hour(), &mut Spent::default()).await },
+                )
             })
             .collect();
         for call in calls {
@@ -155,7 +158,7 @@ async fn a_run_that_is_not_short_after_all_is_stopped_and_done_again_on_the_thre
     let runner = Runner::start("test", options(), stand_in).unwrap();
     until_here(&runner, &ran, 0.0).await;
     let before = ran.lock().unwrap().len();
-    assert!(runner.submit(job(-1.0), in_an_hour()).await.is_ok());
+    assert!(runner.submit(job(-1.0), in_an_hour(), &mut Spent::default()).await.is_ok());
     let here = thread::current().id();
     let ran: Vec<bool> = ran.lock().unwrap()[before..].iter().map(|id| *id == here).collect();
     assert_eq!(ran, [true, false]);
@@ -166,10 +169,10 @@ async fn after_it_the_graph_stays_on_its_thread() {
     let (stand_in, ran) = stand_in();
     let runner = Runner::start("test", options(), stand_in).unwrap();
     until_here(&runner, &ran, 0.0).await;
-    assert!(runner.submit(job(-1.0), in_an_hour()).await.is_ok());
+    assert!(runner.submit(job(-1.0), in_an_hour(), &mut Spent::default()).await.is_ok());
     let before = ran.lock().unwrap().len();
     for _ in 0..200 {
-        assert!(runner.submit(job(0.0), in_an_hour()).await.is_ok());
+        assert!(runner.submit(job(0.0), in_an_hour(), &mut Spent::default()).await.is_ok());
     }
     assert!(ran.lock().unwrap()[before..].iter().all(|id| *id != thread::current().id()));
 }
@@ -186,14 +189,14 @@ fn a_runtimes_task_runs_its_own_calls_and_no_others() {
     let mut calls = [push(&first), push(&second), push(&first), push(&second)];
     let [first_0, second_0, first_2, second_2] = &mut calls;
     for waiting in [first_0, first_2] {
-        assert!(matches!(first.block_on(&mut waiting.reply), Ok(Reply::Done(Ok(_)))));
+        assert!(matches!(first.block_on(&mut waiting.reply), Ok(Reply::Done(Ok(_), Some(_)))));
     }
     // Together, and then each alone for comparison.
     assert_eq!(ran.lock().unwrap().len(), 3);
     assert_eq!(shared.lock().gathering, [second.handle().id()]);
     assert!(second_0.reply.try_recv().is_err() && second_2.reply.try_recv().is_err());
     for waiting in [second_0, second_2] {
-        assert!(matches!(second.block_on(&mut waiting.reply), Ok(Reply::Done(Ok(_)))));
+        assert!(matches!(second.block_on(&mut waiting.reply), Ok(Reply::Done(Ok(_), Some(_)))));
     }
     assert!(shared.lock().gathering.is_empty());
 }
@@ -230,7 +233,7 @@ fn what_a_task_was_to_run_is_the_threads_once_its_runtime_is_gone() {
     let working = Arc::clone(&shared);
     let thread = thread::spawn(move || working.work());
     let answer = runtime().block_on(&mut waiting.reply).unwrap();
-    assert!(matches!(answer, Reply::Done(Ok(_))));
+    assert!(matches!(answer, Reply::Done(Ok(_), Some(_))));
     assert_ne!(ran.lock().unwrap()[0], thread::current().id());
     shared.close();
     thread.join().unwrap();

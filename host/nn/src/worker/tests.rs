@@ -9,6 +9,7 @@ use mlhost_wire::values::{Elements, Tensor};
 use super::*;
 use crate::queue::BatchLimits;
 use crate::runner::{RunCounts, Runner, RunnerOptions, Switch};
+use crate::spent::Spent;
 
 /// How the graph answers rows that are joined.
 #[derive(Clone, Copy, PartialEq)]
@@ -91,7 +92,7 @@ async fn rounds(manner: Manner, rounds: &[&[f32]]) -> Vec<RunCounts> {
     for values in rounds {
         let submit = |value: f32| {
             let runner = Arc::clone(&runner);
-            tokio::spawn(async move { runner.submit(job(value), deadline()).await })
+            tokio::spawn(async move { runner.submit(job(value), deadline(), &mut Spent::default()).await })
         };
         let occupier = submit(OCCUPIER);
         while occupied.try_recv().is_err() {
