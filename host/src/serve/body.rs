@@ -39,6 +39,24 @@ impl BodyBudget {
         Self { left: AtomicUsize::new(bytes) }
     }
 
+    /// Reads a whole body of at most `limit` bytes, which is also the most that it unfolds to where it comes compressed.
+    ///
+    /// # Errors
+    ///
+    /// A fault: too large, no room for it now, not what it is said to be, or broken off by the client.
+    pub(crate) async fn read_coded(
+        &self,
+        body: Incoming,
+        coding: Option<Coding>,
+        limit: usize,
+    ) -> Result<HeldBody<'_>, Fault> {
+        let held = self.read(body, limit).await?;
+        match coding {
+            None => Ok(held),
+            Some(coding) => held.unfolded(coding, limit).await,
+        }
+    }
+
     /// Reads a whole body of at most `limit` bytes.
     ///
     /// # Errors

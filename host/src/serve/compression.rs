@@ -10,6 +10,7 @@ use bytes::Bytes;
 use flate2::bufread::MultiGzDecoder;
 use flate2::write::{GzEncoder, ZlibEncoder};
 use flate2::{Compression, Decompress, FlushDecompress, Status};
+use futures_util::FutureExt as _;
 use http_body_util::{BodyExt as _, Either, Full};
 use hyper::body::Body as _;
 use hyper::header::{
@@ -222,15 +223,25 @@ impl io::BufRead for Pieces<'_> {
 
 /// The same answer, compressed where the client wants it and it is worth it.
 pub(crate) async fn compressed(request: &HeaderMap, response: Response<Body>) -> Response<Body> {
-    let Either::Left(whole) = response.body() else { return response };
-    if whole.size_hint().exact().is_none_or(|size| size < WORTH_IT) {
+    let worth_it = match response.body() {
+        Either::Left(whole) => whole.size_hint().lower() >= WORTH_IT,
+        Either::Right(_) => false,
+    };
+    if !worth_it {
         return response;
     }
     let Some(coding) = Coding::wanted(request).filter(|_| may_shrink(&response)) else { return response };
     let (mut head, body) = response.into_parts();
-    // It is there already.
-    let Ok(whole) = body.collect().await else { return Response::from_parts(head, empty()) };
-    let whole = whole.to_bytes();
+    let whole = match body {
+        Either::Left(whole) => whole,
+        Either::Right(others) => return Response::from_parts(head, Either::Right(others)),
+    };
+    // A whole body is there at once, and cannot fail.
+    let whole = match whole.collect().now_or_never() {
+        Some(Ok(whole)) => whole.to_bytes(),
+        Some(Err(never)) => match never {},
+        None => Bytes::new(),
+    };
     let Ok(small) = compress(coding, &whole).await else {
         return Response::from_parts(head, Either::Left(Full::new(whole)));
     };
@@ -238,10 +249,6 @@ pub(crate) async fn compressed(request: &HeaderMap, response: Response<Body>) ->
     head.headers.append(VARY, HeaderValue::from_static("accept-encoding"));
     head.headers.remove(CONTENT_LENGTH);
     Response::from_parts(head, Either::Left(Full::new(small.into())))
-}
-
-fn empty() -> Body {
-    Either::Left(Full::new(Bytes::new()))
 }
 
 /// Images and the like are compressed as they are; what somebody else has encoded is left alone.

@@ -35,13 +35,7 @@ impl Service {
         body: Incoming,
     ) -> Result<HeldBody<'_>, Fault> {
         let (coding, limit) = (Coding::of_request(exchange.headers())?, self.config.max_body_bytes);
-        let reading = async {
-            let held = self.bodies.read(body, limit).await?;
-            match coding {
-                None => Ok(held),
-                Some(coding) => held.unfolded(coding, limit).await,
-            }
-        };
+        let reading = self.bodies.read_coded(body, coding, limit);
         let read = tokio::time::timeout_at(self.deadline(exchange).into(), reading).await;
         exchange.stages.read = exchange.arrival.elapsed();
         let read = read.map_err(|_| fault::deadline()).flatten();
