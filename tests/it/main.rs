@@ -31,6 +31,7 @@ mod running;
 mod samples;
 mod shutdown;
 mod snapshot;
+mod v2;
 mod validate;
 mod warm_up;
 mod wasi;

@@ -172,13 +172,14 @@ impl io::Read for Inflating<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         loop {
             let input = io::BufRead::fill_buf(&mut self.pieces)?;
-            match (self.ended, input.is_empty()) {
+            let last = input.is_empty();
+            match (self.ended, last) {
                 (true, true) => return Ok(0),
                 (true, false) => return Err(io::Error::other("bytes are left behind the end")),
-                (false, true) => return Err(io::ErrorKind::UnexpectedEof.into()),
-                (false, false) => {}
+                _ => {}
             }
             let (taken, given) = (self.state.total_in(), self.state.total_out());
+            // Without input, too: it may hold back what the last buffer had no room for.
             let status = self.state.decompress(input, buffer, FlushDecompress::None)?;
             // Each is at most the length of a slice.
             let taken = (self.state.total_in() - taken) as usize;
@@ -188,8 +189,8 @@ impl io::Read for Inflating<'_> {
             if given > 0 || buffer.is_empty() {
                 return Ok(given);
             }
-            if taken == 0 && !self.ended {
-                return Err(io::Error::other("the stream does not go on"));
+            if !self.ended && (last || taken == 0) {
+                return Err(io::ErrorKind::UnexpectedEof.into());
             }
         }
     }
@@ -353,18 +354,20 @@ mod tests {
             let whole = Bytes::from(text.clone());
             let folded = runtime.block_on(compress(coding, &whole)).unwrap();
             assert!(folded.len() < text.len() / 10);
-            let pieces: Vec<Bytes> = folded.chunks(7).map(|piece| Bytes::copy_from_slice(piece)).collect();
-            let mut unfolding = coding.unfold(&pieces);
-            let mut found = Vec::new();
-            loop {
-                let piece = unfolding.next(1000).unwrap();
-                assert!(piece.len() <= 1000);
-                if piece.is_empty() {
-                    break;
+            for size in [7, folded.len()] {
+                let pieces: Vec<Bytes> = folded.chunks(size).map(Bytes::copy_from_slice).collect();
+                let mut unfolding = coding.unfold(&pieces);
+                let mut found = Vec::new();
+                loop {
+                    let piece = unfolding.next(1000).unwrap();
+                    assert!(piece.len() <= 1000);
+                    if piece.is_empty() {
+                        break;
+                    }
+                    found.extend_from_slice(&piece);
                 }
-                found.extend_from_slice(&piece);
+                assert_eq!(found, text.as_bytes(), "{coding:?} in pieces of {size} bytes");
             }
-            assert_eq!(found, text.as_bytes());
             let cut = [Bytes::copy_from_slice(&folded[..folded.len() / 2])];
             let mut unfolding = coding.unfold(&cut);
             assert_eq!(unfolding.next(usize::MAX).unwrap_err().kind, FaultKind::BadInput, "{coding:?}");
