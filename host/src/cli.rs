@@ -18,6 +18,7 @@ mod model;
 mod model_uri;
 mod origin;
 mod package;
+mod platform;
 mod predict;
 mod progress;
 mod serve;

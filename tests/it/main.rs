@@ -23,6 +23,7 @@ mod oip_replay;
 mod onnx_flavor;
 mod overload;
 mod package;
+mod platforms;
 mod predict;
 mod python;
 mod readme;

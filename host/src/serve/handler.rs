@@ -70,16 +70,31 @@ impl Service {
             references: AtomicU64::new(0),
             catalog,
             mlflow: Mlflow { compat: config.compat },
+            routes: Routes::new(protocol::routes(&config.platform))?,
             config,
-            routes: Routes::new(protocol::v2::routes())?,
             telemetry: Arc::default(),
         })
     }
 
-    /// What the ready line lists: method and path of every route.
+    /// What the ready line lists for programs: method and path of every route.
     #[must_use]
     pub fn routes(&self) -> Vec<String> {
-        self.routes.all().iter().map(|route| format!("{} {}", route.method, route.path)).collect()
+        self.routes.all().iter().map(ToString::to_string).collect()
+    }
+
+    /// What it lists for people: each protocol with the route that matters most.
+    #[must_use]
+    pub fn protocols(&self) -> Vec<String> {
+        let mut seen = Vec::new();
+        let mut listed = Vec::new();
+        for route in self.routes.all() {
+            let protocol = route.endpoint.protocol();
+            if !seen.contains(&protocol) {
+                seen.push(protocol);
+                listed.push(format!("{} {route}", protocol.name()));
+            }
+        }
+        listed
     }
 
     /// Answers one request. Never fails: a fault is an answer, and so is a panic of our own.
@@ -116,7 +131,7 @@ impl Service {
             Found::Unknown => {
                 exchange.protocol = Protocol::of_unknown(head.uri.path());
                 let public =
-                    format!("there is no `{}`; the routes are {}", head.uri.path(), self.routes().join(", "));
+                    format!("there is no `{}`; served are {}", head.uri.path(), self.protocols().join(", "));
                 respond(self.refuse(exchange.protocol, &Fault::new(FaultKind::NotFound, public)))
             }
         };
@@ -139,6 +154,7 @@ impl Service {
         match endpoint {
             Endpoint::Mlflow(endpoint) => protocol::mlflow::answer(self, endpoint, exchange, body).await,
             Endpoint::V2(endpoint) => protocol::v2::answer(self, endpoint, exchange, body).await,
+            Endpoint::Kserve(endpoint) => protocol::kserve::answer(self, endpoint, exchange, body).await,
         }
     }
 

@@ -3,14 +3,18 @@
 //! Called by `serve::handler`, which finds the endpoint by `serve::routes`. All predictions go through
 //! `serve::prediction`: no protocol has a way past its limits.
 
+pub(crate) mod kserve;
 pub(crate) mod mlflow;
 pub(crate) mod v2;
 
+use mlhost_wire::dialect::kserve::Kserve;
 use mlhost_wire::dialect::v2::rest;
 use mlhost_wire::dialect::{Answer, Dialect as _};
 use mlhost_wire::fault::Fault;
 
+use crate::config::{PlatformConfig, ServedProtocol};
 use crate::serve::handler::Service;
+use crate::serve::routes::Route;
 
 /// In whose words a request is answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -19,6 +23,8 @@ pub(crate) enum Protocol {
     Mlflow,
     /// The Open Inference Protocol, version 2.
     V2,
+    /// KServe's first.
+    Kserve,
 }
 
 /// What a route leads to.
@@ -28,6 +34,23 @@ pub(crate) enum Endpoint {
     Mlflow(mlflow::Endpoint),
     /// One of the Open Inference Protocol's.
     V2(v2::Endpoint),
+    /// One of KServe V1's.
+    Kserve(kserve::Endpoint),
+}
+
+/// The routes of every protocol that is served. A platform's own come first: it is what calls them.
+pub(crate) fn routes(platform: &PlatformConfig) -> Vec<Vec<Route>> {
+    let mut all = Vec::new();
+    let mut add = |protocol, routes: fn() -> Vec<Route>| {
+        if platform.protocols.has(protocol) {
+            all.push(routes());
+        }
+    };
+    add(ServedProtocol::Mlflow, mlflow::routes);
+    add(ServedProtocol::V2, v2::routes);
+    add(ServedProtocol::Kserve, kserve::routes);
+    all.push(mlflow::health());
+    all
 }
 
 // === impl Protocol ===
@@ -38,15 +61,17 @@ impl Protocol {
         match self {
             Self::Mlflow => "mlflow",
             Self::V2 => "v2",
+            Self::Kserve => "kserve",
         }
     }
 
     /// The protocol that a path without a route was probably meant for: clients read the error in its words.
     pub(crate) fn of_unknown(path: &str) -> Self {
-        if path.starts_with("/v2/") {
-            return Self::V2;
+        match path.get(..4) {
+            Some("/v1/") => Self::Kserve,
+            Some("/v2/") => Self::V2,
+            _ => Self::Mlflow,
         }
-        Self::Mlflow
     }
 
     /// A fault in its words.
@@ -54,6 +79,7 @@ impl Protocol {
         match self {
             Self::Mlflow => service.mlflow.refuse(fault),
             Self::V2 => rest::refuse(fault),
+            Self::Kserve => Kserve { compat: service.config.compat }.refuse(fault),
         }
     }
 }
@@ -66,6 +92,7 @@ impl Endpoint {
         match self {
             Self::Mlflow(_) => Protocol::Mlflow,
             Self::V2(_) => Protocol::V2,
+            Self::Kserve(_) => Protocol::Kserve,
         }
     }
 }
@@ -79,5 +106,11 @@ impl From<mlflow::Endpoint> for Endpoint {
 impl From<v2::Endpoint> for Endpoint {
     fn from(endpoint: v2::Endpoint) -> Self {
         Self::V2(endpoint)
+    }
+}
+
+impl From<kserve::Endpoint> for Endpoint {
+    fn from(endpoint: kserve::Endpoint) -> Self {
+        Self::Kserve(endpoint)
     }
 }
