@@ -133,7 +133,7 @@ impl Running {
     }
 
     /// Any request, just as it is given. Follows no redirect.
-    pub(crate) fn send(
+    pub(crate) fn ask(
         &self,
         method: &str,
         path: &str,
