@@ -9,7 +9,7 @@ use flate2::read::{GzDecoder, ZlibDecoder};
 use flate2::write::{GzEncoder, ZlibEncoder};
 use serde_json::{Value as Json, json};
 
-use crate::running::{RawAnswer, Running, models};
+use crate::running::{RawAnswer, Running, models, root};
 
 const JSON: (&str, &str) = ("Content-Type", "application/json");
 
@@ -175,6 +175,31 @@ fn a_graph_without_a_signature_says_its_own_ports_and_answers_tensors_for_a_tabl
     let answer = infer(&server, "iris", &body).json();
     assert_eq!(output(&answer, "label")["data"], json!([0]));
     assert_eq!(output(&answer, "probabilities")["shape"], json!([1, 3]));
+}
+
+#[test]
+fn a_graph_with_a_signature_of_columns_takes_them_and_answers_its_own_outputs() {
+    let model = root().join("tests/fixtures/onnx-flavor/classifier");
+    let server = Running::start(&["-m", model.to_str().unwrap(), "--no-warm-up"]);
+    let name = server.ready["model"].as_str().unwrap().to_owned();
+    let metadata = server.get(&format!("/v2/models/{name}")).json();
+    assert_eq!(metadata["inputs"][0], json!({"name": "sex", "datatype": "BYTES", "shape": [-1]}));
+    assert_eq!(
+        metadata["outputs"][1],
+        json!({"name": "probabilities", "datatype": "FP32", "shape": [-1, 2]})
+    );
+    let inputs = [
+        column("pclass", "INT32", &json!([3, 1])),
+        column("sex", "BYTES", &json!(["male", "female"])),
+        column("embarked", "BYTES", &json!(["S", "C"])),
+        column("age", "FP64", &json!([22.0, 38.0])),
+        column("fare", "FP32", &json!([7.25, 71.25])),
+    ];
+    let answer = infer(&server, &name, &json!({"inputs": inputs}));
+    assert_eq!(answer.status, 200, "{answer:?}");
+    let answer = answer.json();
+    assert_eq!(output(&answer, "label")["data"], json!([0, 1]));
+    assert_eq!(output(&answer, "probabilities")["shape"], json!([2, 2]));
 }
 
 #[test]
