@@ -5,6 +5,7 @@
 
 mod activity;
 pub mod body;
+mod compression;
 mod connection;
 pub mod cors;
 mod exchange;

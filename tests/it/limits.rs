@@ -201,7 +201,7 @@ fn a_thousand_idle_connections_keep_nobody_out_and_cost_little() {
         ping(stream);
     }
     let each = server.resident_bytes().saturating_sub(before) / idle.len();
-    assert!(each <= 24 << 10, "{each} bytes for each idle connection");
+    assert!(each <= 48 << 10, "{each} bytes for each idle connection");
     for _ in 0..20 {
         assert_eq!(server.invoke(ROW).status, 200);
     }

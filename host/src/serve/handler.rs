@@ -28,6 +28,7 @@ use crate::fault;
 use crate::observe::{Stages, Telemetry};
 use crate::readiness::Readiness;
 use crate::serve::body::BodyBudget;
+use crate::serve::compression;
 use crate::serve::exchange::Exchange;
 use crate::serve::protocol::{self, Endpoint, Protocol};
 use crate::serve::report;
@@ -157,6 +158,8 @@ impl Service {
         if response.status() == StatusCode::SERVICE_UNAVAILABLE {
             response.headers_mut().insert(RETRY_AFTER, RETRY_AFTER_SECONDS);
         }
+        compression::tell_known(&head.headers, &mut response);
+        let mut response = compression::compressed(&head.headers, response).await;
         report::answered(self, &exchange, &mut response);
         response
     }
@@ -194,6 +197,7 @@ impl Service {
     ) -> Result<Response<Body>, Fault> {
         match endpoint {
             Endpoint::Mlflow(endpoint) => protocol::mlflow::answer(self, endpoint, exchange, body).await,
+            Endpoint::V2(endpoint) => protocol::v2::answer(self, endpoint, exchange, body).await,
             Endpoint::Kserve(endpoint) => protocol::kserve::answer(self, endpoint, exchange, body).await,
         }
     }

@@ -14,6 +14,7 @@ use crate::deployment::Release;
 use crate::fault;
 use crate::observe::Limit;
 use crate::serve::body::{BodyLimits, HeldBody};
+use crate::serve::compression::Coding;
 use crate::serve::exchange::Exchange;
 use crate::serve::handler::Service;
 
@@ -27,18 +28,19 @@ impl Service {
     ///
     /// # Errors
     ///
-    /// Too large, too slow, broken off, or no room for it now.
+    /// Too large, too slow, broken off, in an unknown coding, or no room for it now.
     pub(crate) async fn read(
         &self,
         exchange: &mut Exchange<'_>,
         body: Incoming,
     ) -> Result<HeldBody<'_>, Fault> {
+        let coding = Coding::of_request(exchange.headers())?;
         let limits = BodyLimits {
             bytes: self.config.max_body_bytes,
             deadline: self.deadline(exchange),
             least_rate: self.config.connections.least_body_rate,
         };
-        let read = self.bodies.read(body, limits).await;
+        let read = self.bodies.read_coded(body, coding, limits).await;
         exchange.stages.read = exchange.arrival.elapsed();
         if let Err(fault) = &read {
             self.note_unread(fault.kind);

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use mlhost_wire::fault::Fault;
 
+use crate::catalog::Entry;
 use crate::deployment::Deployment;
 use crate::serve::exchange::Exchange;
 use crate::serve::handler::Service;
@@ -36,6 +37,13 @@ impl Service {
         let mut models = self.catalog.models();
         models.retain(|(name, _)| self.may_use(exchange, name).is_ok());
         models
+    }
+
+    /// Every version of every model that the request may know of.
+    pub(crate) fn index(&self, exchange: &Exchange<'_>) -> Vec<Entry> {
+        let mut entries = self.catalog.index();
+        entries.retain(|entry| self.may_use(exchange, &entry.name).is_ok());
+        entries
     }
 
     /// Whether the request may use the model called `name`: for what is asked for by another name than
