@@ -5,8 +5,10 @@
 
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests fail by panicking")]
 
+mod access;
 mod bad_input;
 mod batching;
+mod certificates;
 mod code_cache;
 mod command_line;
 mod dependencies;
@@ -14,12 +16,15 @@ mod faults;
 mod fuzzed;
 mod hostile;
 mod http2;
+mod limits;
 mod media;
 mod minilm;
 mod mlflow_replay;
 mod model_uri;
 mod multiplexed;
 mod native;
+mod oip_differences;
+mod oip_replay;
 mod onnx_flavor;
 mod overload;
 mod package;
@@ -32,6 +37,8 @@ mod running;
 mod samples;
 mod shutdown;
 mod snapshot;
+mod tls;
+mod v2;
 mod validate;
 mod warm_up;
 mod wasi;
