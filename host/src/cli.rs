@@ -16,6 +16,7 @@ mod log;
 mod mlflow_shim;
 mod model;
 mod model_uri;
+mod observed;
 mod origin;
 mod package;
 mod predict;

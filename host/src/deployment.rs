@@ -126,6 +126,12 @@ impl Deployment {
         self.current.load_full()
     }
 
+    /// Every release of this moment.
+    #[must_use]
+    pub fn releases(&self) -> Vec<Arc<Release>> {
+        vec![self.current()]
+    }
+
     /// The release that a request for `version` is for; for any where it names none.
     ///
     /// # Errors

@@ -13,11 +13,13 @@ use mlhost_wire::dialect::mlflow::Compat;
 use crate::config;
 
 mod mlflow_shim;
+mod observe;
 mod package;
 mod predict;
 mod python;
 
 pub(super) use mlflow_shim::MlflowShimArgs;
+pub(super) use observe::ObserveArgs;
 pub(super) use package::{PackageArgs, ValidateArgs};
 pub(super) use predict::PredictArgs;
 pub(super) use python::{PythonArgs, note};
@@ -119,6 +121,8 @@ pub(super) struct ServeArgs {
     /// How the ready line and the log are written
     #[arg(long, value_enum)]
     pub(super) log_format: Option<LogFormat>,
+    #[command(flatten)]
+    pub(super) observe: ObserveArgs,
     #[command(flatten)]
     pub(super) python: PythonArgs,
     /// Print help

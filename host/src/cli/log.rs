@@ -1,10 +1,14 @@
 //! Sets up the log: standard error, plain or JSON, filtered by `MLHOST_LOG`. Called once by each command that runs a
 //! model.
 
+use std::fmt;
+
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::reload::Handle;
 
 use super::args::LogFormat;
 use crate::config::{ConfigError, Environment};
+use crate::observe::log_filter::LogFilter;
 
 /// The format that flag and environment ask for.
 ///
@@ -29,7 +33,7 @@ pub(super) fn format(
     }
 }
 
-/// Starts logging; by `default` where the environment names no filter.
+/// Starts logging; by `default` where the environment names no filter. The filter can be changed later.
 ///
 /// # Errors
 ///
@@ -38,21 +42,40 @@ pub(super) fn start(
     format: LogFormat,
     default: &str,
     environment: Environment<'_>,
-) -> Result<(), ConfigError> {
+) -> Result<LogFilter, ConfigError> {
     let text = environment("MLHOST_LOG").map(|value| value.to_string_lossy().into_owned());
     let text = text.filter(|text| !text.is_empty()).unwrap_or_else(|| default.to_owned());
     let filter = EnvFilter::try_new(&text).map_err(|error| ConfigError::Variable {
         name: "MLHOST_LOG",
-        value: text,
+        value: text.clone(),
         reason: error.to_string(),
     })?;
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(false);
     // A second subscriber in one process: the first stays, as in tests.
-    let _ = match format {
-        LogFormat::Plain => log.try_init(),
-        LogFormat::Json => log.json().flatten_event(true).try_init(),
-    };
-    Ok(())
+    Ok(match format {
+        LogFormat::Plain => {
+            let log = log.with_filter_reloading();
+            let change = changing(log.reload_handle());
+            let _ = log.try_init();
+            LogFilter::new(text, change)
+        }
+        LogFormat::Json => {
+            let log = log.json().flatten_event(true).with_filter_reloading();
+            let change = changing(log.reload_handle());
+            let _ = log.try_init();
+            LogFilter::new(text, change)
+        }
+    })
+}
+
+fn changing<S: 'static>(
+    handle: Handle<EnvFilter, S>,
+) -> Box<dyn Fn(&str) -> Result<(), String> + Send + Sync> {
+    let text = |error: &dyn fmt::Display| error.to_string();
+    Box::new(move |filter| {
+        let filter = EnvFilter::try_new(filter).map_err(|error| text(&error))?;
+        handle.reload(filter).map_err(|error| text(&error))
+    })
 }
 
 #[cfg(test)]

@@ -14,6 +14,7 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::args::{LogFormat, PartArgs, ServeArgs, note};
+use super::observed::{Observed, Watched};
 use super::origin::Named;
 use super::{log, model};
 use crate::app::App;
@@ -21,6 +22,7 @@ use crate::catalog::Catalog;
 use crate::config::{self, LimitsAllowed, ServerConfig};
 use crate::deployment::{Deployment, Release};
 use crate::model_source::ModelSource;
+use crate::readiness::Readiness;
 use crate::reload::{Origin as _, Reloader};
 use crate::serve::handler::Service;
 use crate::serve::server::Server;
@@ -34,10 +36,11 @@ pub(super) fn run(args: &ServeArgs) -> anyhow::Result<()> {
     let started = Instant::now();
     let environment = config::process_environment;
     let format = log::format(args.log_format, &environment)?;
-    log::start(format, "info", &environment)?;
+    let log = log::start(format, "info", &environment)?;
     note(&args.python.flags());
     let mut config = ServerConfig::from_environment(&environment)?;
     apply(args, &mut config);
+    let observed = Observed::start(&args.observe.config(&environment)?, log)?;
     let allowed = LimitsAllowed {
         batching: Batching {
             max_rows: args.max_batch_rows,
@@ -79,7 +82,14 @@ pub(super) fn run(args: &ServeArgs) -> anyhow::Result<()> {
             }),
             engine: engine.clone(),
         };
-        serve(deployment, config, Ready { started, format, engine }, reloader).await
+        serve(
+            deployment,
+            config,
+            Ready { started, format, engine, admin: observed.admin_address() },
+            reloader,
+            observed,
+        )
+        .await
     })
 }
 
@@ -119,6 +129,7 @@ struct Ready {
     started: Instant,
     format: LogFormat,
     engine: Engine,
+    admin: Option<SocketAddr>,
 }
 
 async fn serve(
@@ -126,6 +137,7 @@ async fn serve(
     config: ServerConfig,
     ready: Ready,
     reloader: Reloader<Named>,
+    observed: Observed,
 ) -> anyhow::Result<()> {
     let address = SocketAddr::new(config.host, config.port);
     let listener = TcpListener::bind(address)
@@ -141,16 +153,18 @@ async fn serve(
         drain: config.drain,
     };
     let catalog = Arc::new(Catalog::of_one(Arc::clone(&deployment)));
-    let service = Arc::new(Service::new(catalog, config)?);
+    let readiness = Readiness::default();
+    let Watched { service, admin } = observed.watch(Service::new(catalog, config)?, &readiness)?;
     ready.say(&deployment.current().app, server.listener.local_addr()?, &service.routes())?;
     let mut swap = false;
     let drained = server
-        .run(service, async {
+        .run(Arc::clone(&service), async {
             tokio::select! {
                 _ = terminate.recv() => {}
                 _ = interrupt.recv() => {}
                 () = swap_appears(&ready.engine, &deployment) => swap = true,
             }
+            readiness.drain();
             tracing::info!("stopping: no new connections; requests under way are answered");
         })
         .await
@@ -160,6 +174,8 @@ async fn serve(
     } else {
         tracing::warn!("stopped with requests unanswered: they outlived the drain time");
     }
+    drop(admin);
+    service.reporter().flush();
     anyhow::ensure!(!swap, SWAP_APPEARED);
     Ok(())
 }
@@ -212,8 +228,9 @@ impl Ready {
                     CodeSource::Cache => ", code from the cache",
                     CodeSource::Compiled => ", code compiled",
                 });
+                let admin = self.admin.map(|admin| format!("; admin on http://{admin}")).unwrap_or_default();
                 println!(
-                    "mlhost {version} ready on http://{address} in {milliseconds} ms: model `{}` ({how}{code}); {}",
+                    "mlhost {version} ready on http://{address} in {milliseconds} ms: model `{}` ({how}{code}); {}{admin}",
                     app.name,
                     routes.join(", ")
                 );
@@ -224,6 +241,7 @@ impl Ready {
                     "version": version,
                     "address": address.to_string(),
                     "url": format!("http://{address}"),
+                    "admin": self.admin.map(|admin| admin.to_string()),
                     "model": app.name,
                     "sandboxed": app.is_sandboxed(),
                     "code": app.code().map(CodeSource::name),

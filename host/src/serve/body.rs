@@ -38,6 +38,12 @@ impl BodyBudget {
         Self { left: AtomicUsize::new(bytes) }
     }
 
+    /// Bytes that there is still room for.
+    #[must_use]
+    pub fn left(&self) -> usize {
+        self.left.load(Ordering::Relaxed)
+    }
+
     /// Reads a whole body of at most `limit` bytes.
     ///
     /// # Errors

@@ -16,12 +16,13 @@ use hyper::{Request, Response, StatusCode};
 use mlhost_wire::dialect::Answer;
 use mlhost_wire::dialect::mlflow::Mlflow;
 use mlhost_wire::fault::{Fault, FaultKind};
-use prometheus_client::registry::Registry;
 use tokio::sync::Semaphore;
 
 use crate::catalog::Catalog;
 use crate::config::ServerConfig;
 use crate::fault;
+use crate::observe::metrics::Occupancy;
+use crate::observe::reporter::Reporter;
 use crate::observe::{Stages, Telemetry};
 use crate::serve::body::BodyBudget;
 use crate::serve::exchange::Exchange;
@@ -29,7 +30,6 @@ use crate::serve::protocol::{self, Endpoint, Protocol};
 use crate::serve::report;
 use crate::serve::response::{Body, redirect, respond};
 use crate::serve::routes::{Found, RouteError, Routes};
-use crate::serve::status;
 
 /// Seconds after which a client that found no room may try again.
 const RETRY_AFTER_SECONDS: HeaderValue = HeaderValue::from_static("1");
@@ -43,9 +43,9 @@ pub struct Service {
     pub(crate) bodies: BodyBudget,
     /// Counts faults whose details are in the log alone, so that a client can say which was theirs.
     references: AtomicU64,
-    pub(crate) metrics: Registry,
     pub(crate) routes: Routes,
     pub(crate) telemetry: Arc<Telemetry>,
+    pub(crate) reporter: Reporter,
 }
 
 /// A service that cannot be set up.
@@ -63,7 +63,6 @@ impl Service {
     /// Where two routes stand in each other's way.
     pub fn new(catalog: Arc<Catalog>, config: ServerConfig) -> Result<Self, ServiceError> {
         Ok(Self {
-            metrics: status::registry(&catalog),
             requests: Semaphore::new(config.max_requests),
             bodies: BodyBudget::new(config.max_bodies_bytes),
             references: AtomicU64::new(0),
@@ -72,7 +71,46 @@ impl Service {
             config,
             routes: Routes::new(Vec::new())?,
             telemetry: Arc::default(),
+            reporter: Reporter::default(),
         })
+    }
+
+    /// The same, and `reporter` is told of each request; what it drops is counted in `telemetry`, as all else.
+    #[must_use]
+    pub fn observed(self, telemetry: Arc<Telemetry>, reporter: Reporter) -> Self {
+        Self { telemetry, reporter, ..self }
+    }
+
+    /// The models behind it.
+    #[must_use]
+    pub fn catalog(&self) -> &Arc<Catalog> {
+        &self.catalog
+    }
+
+    /// What is counted of it.
+    #[must_use]
+    pub fn telemetry(&self) -> &Arc<Telemetry> {
+        &self.telemetry
+    }
+
+    /// Who is told of each request.
+    #[must_use]
+    pub fn reporter(&self) -> &Reporter {
+        &self.reporter
+    }
+
+    /// How full it is.
+    #[must_use]
+    pub fn occupancy(&self) -> Occupancy {
+        let config = &self.config;
+        Occupancy {
+            requests: (
+                config.max_requests.saturating_sub(self.requests.available_permits()),
+                config.max_requests,
+            ),
+            bodies: (config.max_bodies_bytes.saturating_sub(self.bodies.left()), config.max_bodies_bytes),
+            max_connections: config.max_connections,
+        }
     }
 
     /// What the ready line lists: method and path of every route.
@@ -97,6 +135,7 @@ impl Service {
             arrival: Instant::now(),
             release: None,
             stages: Stages::default(),
+            sampled: None,
         };
         let mut response = match self.routes.find(&head.method, &head.uri) {
             Found::Endpoint { endpoint, model, version } => {
@@ -122,7 +161,7 @@ impl Service {
         if response.status() == StatusCode::SERVICE_UNAVAILABLE {
             response.headers_mut().insert(RETRY_AFTER, RETRY_AFTER_SECONDS);
         }
-        report::answered(self, &exchange, &mut response);
+        report::answered(self, &mut exchange, &mut response);
         under_way.answered();
         Ok(response)
     }

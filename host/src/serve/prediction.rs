@@ -16,6 +16,7 @@ use crate::observe::Limit;
 use crate::serve::body::HeldBody;
 use crate::serve::exchange::Exchange;
 use crate::serve::handler::Service;
+use crate::serve::report::Sampled;
 
 impl Service {
     /// When the request's time is up, as far as the server says.
@@ -75,6 +76,9 @@ impl Service {
             }
             fault::of_prediction(error)
         })?;
+        if self.reporter.samples_this() {
+            exchange.sampled = Some(Box::new(Sampled { call: decoded.call, output: reply.output.clone() }));
+        }
         let began = Instant::now();
         let answer = encode(&release, reply, decoded.envelope);
         exchange.stages.encode = began.elapsed();

@@ -11,6 +11,7 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 
+use crate::observe::Limit;
 use crate::serve::handler::Service;
 use crate::serve::worker::{Admitted, Worker};
 
@@ -47,6 +48,9 @@ impl Server {
         loop {
             // The permit first: a connection that cannot be served stays in the system's backlog.
             let next = async {
+                if connections.available_permits() == 0 {
+                    service.telemetry().limits.hit(Limit::Connections);
+                }
                 let permit = Arc::clone(&connections).acquire_owned().await;
                 (permit, self.listener.accept().await)
             };

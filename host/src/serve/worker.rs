@@ -20,6 +20,7 @@ use hyper_util::server::graceful::{GracefulConnection, GracefulShutdown};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
+use crate::observe::Telemetry;
 use crate::serve::handler::Service;
 
 /// How long a client may take for a request's head; a connection that sends nothing is closed after it.
@@ -40,7 +41,10 @@ pub(crate) struct Worker {
 }
 
 /// Counts a connection of a worker while it lives.
-struct Counted(Arc<AtomicUsize>);
+struct Counted {
+    load: Arc<AtomicUsize>,
+    telemetry: Arc<Telemetry>,
+}
 
 // === impl Admitted ===
 
@@ -100,7 +104,7 @@ impl Worker {
 async fn serve(mut dealt: UnboundedReceiver<Admitted>, service: Arc<Service>, load: Arc<AtomicUsize>) {
     let graceful = GracefulShutdown::new();
     while let Some(Admitted { stream, permit }) = dealt.recv().await {
-        let counted = Counted(Arc::clone(&load));
+        let counted = Counted::new(&load, &service);
         let connection = match connection(stream, Arc::clone(&service)) {
             Ok(connection) => graceful.watch(connection),
             Err(error) => {
@@ -137,8 +141,17 @@ fn connection(
 
 // === impl Counted ===
 
+impl Counted {
+    fn new(load: &Arc<AtomicUsize>, service: &Service) -> Self {
+        let telemetry = Arc::clone(service.telemetry());
+        telemetry.connected();
+        Self { load: Arc::clone(load), telemetry }
+    }
+}
+
 impl Drop for Counted {
     fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
+        self.load.fetch_sub(1, Ordering::Relaxed);
+        self.telemetry.disconnected();
     }
 }

@@ -3,7 +3,7 @@
 //! Called by `serve::handler`. The dialect is `mlhost_wire::dialect::mlflow`; this is what stands around it.
 
 use hyper::body::Incoming;
-use hyper::{Method, Response, Uri};
+use hyper::{Method, Response};
 use mlhost_wire::dialect::{Answer, Dialect as _, Request};
 use mlhost_wire::fault::Fault;
 
@@ -11,19 +11,16 @@ use crate::serve::exchange::Exchange;
 use crate::serve::handler::Service;
 use crate::serve::response::{Body, respond};
 use crate::serve::routes::Route;
-use crate::serve::status;
 
 /// What its routes lead to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Endpoint {
     /// Predict.
     Invocations,
-    /// Whether there is a model; with `?detail` more of it.
+    /// Whether there is a model.
     Health,
     /// Ours, where MLflow says its own.
     Version,
-    /// Not MLflow's.
-    Metrics,
 }
 
 pub(crate) fn routes() -> Vec<Route> {
@@ -32,7 +29,6 @@ pub(crate) fn routes() -> Vec<Route> {
         Route::new(Method::GET, "/ping", Endpoint::Health),
         Route::new(Method::GET, "/health", Endpoint::Health),
         Route::new(Method::GET, "/version", Endpoint::Version),
-        Route::new(Method::GET, "/metrics", Endpoint::Metrics),
     ]
 }
 
@@ -43,12 +39,8 @@ pub(crate) async fn answer(
     body: Incoming,
 ) -> Result<Response<Body>, Fault> {
     let answer = match endpoint {
-        Endpoint::Health if asks_for_detail(&exchange.head.uri) => {
-            status::health(&*service.catalog.find(None)?)
-        }
         Endpoint::Health => plain("\n"),
         Endpoint::Version => plain(env!("CARGO_PKG_VERSION")),
-        Endpoint::Metrics => status::metrics(&service.metrics)?,
         Endpoint::Invocations => invocations(service, exchange, body).await?,
     };
     Ok(respond(answer))
@@ -71,14 +63,6 @@ async fn invocations(
             |_, reply, envelope| dialect.encode(reply, envelope),
         )
         .await
-}
-
-/// `/health` alone is MLflow's, whose body is an empty line.
-fn asks_for_detail(uri: &Uri) -> bool {
-    uri.path() == "/health"
-        && uri
-            .query()
-            .is_some_and(|query| query.split('&').any(|part| part == "detail" || part.starts_with("detail=")))
 }
 
 /// MLflow's health and version routes say `application/json` over bodies that are not: clients rely on neither.
