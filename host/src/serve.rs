@@ -5,6 +5,7 @@
 
 pub mod admin;
 pub mod body;
+mod connection;
 mod exchange;
 pub mod handler;
 mod prediction;

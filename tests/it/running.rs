@@ -124,6 +124,16 @@ impl Running {
         answer(agent.run(request))
     }
 
+    /// Any method with any headers.
+    pub(crate) fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
+        send(self.address(), method, path, headers, body)
+    }
+
+    /// The same to its admin port, where it has one.
+    pub(crate) fn admin(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
+        send(self.ready["admin"].as_str().unwrap(), method, path, headers, body)
+    }
+
     pub(crate) fn post(&self, path: &str, content_type: Option<&str>, body: &[u8]) -> Answer {
         let mut request = agent().post(format!("http://{}{path}", self.address()));
         if let Some(content_type) = content_type {
@@ -169,6 +179,11 @@ impl Running {
         }
         panic!("`{text}` was not logged; seen:\n{}", seen.join("\n"));
     }
+
+    /// Every line that was not read yet, once the process has ended.
+    pub(crate) fn rest_of_log(&self) -> Vec<String> {
+        self.log.lock().unwrap().iter().collect()
+    }
 }
 
 impl Drop for Running {
@@ -192,6 +207,16 @@ impl Answer {
 
 fn agent() -> ureq::Agent {
     ureq::Agent::config_builder().http_status_as_error(false).timeout_global(Some(PATIENCE)).build().into()
+}
+
+fn send(address: &str, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
+    let request = ureq::http::Request::builder().method(method).uri(format!("http://{address}{path}"));
+    let request = headers.iter().fold(request, |request, (name, value)| request.header(*name, *value));
+    // A GET has no body, not even an empty one.
+    if body.is_empty() {
+        return answer(agent().run(request.body(()).unwrap()));
+    }
+    answer(agent().run(request.body(body).unwrap()))
 }
 
 fn answer(response: Result<ureq::http::Response<ureq::Body>, ureq::Error>) -> Answer {

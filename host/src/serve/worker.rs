@@ -7,24 +7,16 @@
 
 use std::io;
 use std::net::TcpStream;
-use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
-use std::time::Duration;
 
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::server::graceful::{GracefulConnection, GracefulShutdown};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
-use tokio::sync::{OwnedSemaphorePermit, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, oneshot, watch};
 
 use crate::observe::Telemetry;
+use crate::serve::connection::Http;
 use crate::serve::handler::Service;
-
-/// How long a client may take for a request's head; a connection that sends nothing is closed after it.
-const HEAD_PATIENCE: Duration = Duration::from_secs(30);
 
 /// A connection, and its permit until it ends.
 pub(crate) struct Admitted {
@@ -102,50 +94,44 @@ impl Worker {
 
 /// A worker's whole life.
 async fn serve(mut dealt: UnboundedReceiver<Admitted>, service: Arc<Service>, load: Arc<AtomicUsize>) {
-    let graceful = GracefulShutdown::new();
+    let telemetry = Arc::clone(service.telemetry());
+    let http = Arc::new(Http::new(service));
+    let (stop, stopping) = watch::channel(());
     while let Some(Admitted { stream, permit }) = dealt.recv().await {
-        let counted = Counted::new(&load, &service);
-        let connection = match connection(stream, Arc::clone(&service)) {
-            Ok(connection) => graceful.watch(connection),
+        let counted = Counted::new(&load, &telemetry);
+        let stream = match asynchronous(stream) {
+            Ok(stream) => stream,
             Err(error) => {
                 tracing::debug!(%error, "a connection ended before it began");
                 continue;
             }
         };
+        let (http, stopping) = (Arc::clone(&http), stopping.clone());
         tokio::spawn(async move {
-            if let Err(error) = pin!(connection).await {
+            if let Err(error) = http.serve(stream, stopping).await {
                 tracing::debug!(%error, "a connection ended early");
             }
             drop((permit, counted));
         });
     }
-    graceful.shutdown().await;
+    drop(stopping);
+    // Every connection holds a receiver until its end.
+    let _ = stop.send(());
+    stop.closed().await;
 }
 
-fn connection(
-    stream: TcpStream,
-    service: Arc<Service>,
-) -> io::Result<impl GracefulConnection<Error = hyper::Error, Output = Result<(), hyper::Error>>> {
+fn asynchronous(stream: TcpStream) -> io::Result<tokio::net::TcpStream> {
     // An answer is one write: waiting for more to send with it would add up to 40 ms.
     stream.set_nodelay(true)?;
-    let stream = tokio::net::TcpStream::from_std(stream)?;
-    let answer = service_fn(move |request| {
-        let service = Arc::clone(&service);
-        async move { service.answer(request).await }
-    });
-    Ok(http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(HEAD_PATIENCE)
-        .serve_connection(TokioIo::new(stream), answer))
+    tokio::net::TcpStream::from_std(stream)
 }
 
 // === impl Counted ===
 
 impl Counted {
-    fn new(load: &Arc<AtomicUsize>, service: &Service) -> Self {
-        let telemetry = Arc::clone(service.telemetry());
+    fn new(load: &Arc<AtomicUsize>, telemetry: &Arc<Telemetry>) -> Self {
         telemetry.connected();
-        Self { load: Arc::clone(load), telemetry }
+        Self { load: Arc::clone(load), telemetry: Arc::clone(telemetry) }
     }
 }
 
