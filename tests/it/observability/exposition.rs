@@ -22,9 +22,8 @@ impl Exposition {
                 found.families.entry(name.to_owned()).or_default().0 = kind.to_owned();
             } else if !line.starts_with('#') {
                 let (series, value) = line.rsplit_once(' ').unwrap();
-                let (name, labels) = series.strip_suffix('}').map_or((series, ""), |series| {
-                    series.split_once('{').unwrap()
-                });
+                let (name, labels) =
+                    series.strip_suffix('}').map_or((series, ""), |series| series.split_once('{').unwrap());
                 found.samples.push((name.to_owned(), parse_labels(labels), value.parse().unwrap()));
             }
         }
@@ -36,7 +35,11 @@ impl Exposition {
         let fits = |found: &BTreeMap<String, String>| {
             labels.iter().all(|(name, value)| found.get(*name).is_some_and(|found| found == value))
         };
-        self.samples.iter().filter(|(known, found, _)| known == name && fits(found)).map(|(_, _, value)| value).sum()
+        self.samples
+            .iter()
+            .filter(|(known, found, _)| known == name && fits(found))
+            .map(|(_, _, value)| value)
+            .sum()
     }
 
     /// The names of labels that samples of a family have.

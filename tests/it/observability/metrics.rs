@@ -33,7 +33,8 @@ fn requests_are_counted_by_model_version_protocol_and_status_and_timed_by_stage(
     assert_eq!(found.value("mlhost_requests_total", &[("status", "413")]), 1.0);
     assert_eq!(found.value("mlhost_request_duration_seconds_count", &iris), 6.0);
     assert_eq!(found.value("mlhost_rows_total", &iris), 10.0);
-    for (stage, times) in [("decode", 6.0), ("queue", 5.0), ("compute", 5.0), ("guest", 5.0), ("encode", 5.0)] {
+    for (stage, times) in [("decode", 6.0), ("queue", 5.0), ("compute", 5.0), ("guest", 5.0), ("encode", 5.0)]
+    {
         let labels = [iris[0], iris[1], ("stage", stage)];
         assert_eq!(found.value("mlhost_stage_duration_seconds_count", &labels), times, "{stage}");
         assert!(found.value("mlhost_stage_duration_seconds_sum", &labels) > 0.0, "{stage}");

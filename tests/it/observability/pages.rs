@@ -63,7 +63,8 @@ fn a_server_has_the_metrics_of_the_page_and_no_others() {
     assert_eq!(server.invoke(FLOWERS).status, 200);
     let text = server.admin("GET", "/metrics", &[], b"").body;
     let found = Exposition::parse(&text);
-    let listed: BTreeSet<_> = METRICS.iter().map(mlhost::observe::metrics::catalogue::Metric::full_name).collect();
+    let listed: BTreeSet<_> =
+        METRICS.iter().map(mlhost::observe::metrics::catalogue::Metric::full_name).collect();
     assert_eq!(found.families.keys().cloned().collect::<BTreeSet<_>>(), listed);
     for metric in METRICS {
         let name = metric.full_name();
@@ -90,10 +91,14 @@ fn the_dashboard_and_the_alerts_ask_for_metrics_that_there_are() {
     let parsed: Value = serde_json::from_str(&dashboard).unwrap();
     let panels = parsed["panels"].as_array().unwrap();
     let asked = |panel: &Value| panel["targets"].as_array().map_or(0, Vec::len);
-    assert!(panels.iter().all(|panel| panel["type"] == "row" || asked(panel) > 0), "a panel that asks nothing");
+    assert!(
+        panels.iter().all(|panel| panel["type"] == "row" || asked(panel) > 0),
+        "a panel that asks nothing"
+    );
     let alerts = fs::read_to_string(root().join("deploy/prometheus/alerts.yaml")).unwrap();
     let rules: Value = serde_saphyr::from_str(&alerts).unwrap();
-    let rules = rules["groups"].as_array().unwrap().iter().flat_map(|group| group["rules"].as_array().unwrap());
+    let rules =
+        rules["groups"].as_array().unwrap().iter().flat_map(|group| group["rules"].as_array().unwrap());
     for rule in rules.clone() {
         let said = |key: &str| rule["annotations"][key].as_str().is_some_and(|text| !text.is_empty());
         assert!(rule["alert"].is_string() && rule["expr"].is_string() && said("summary"), "{rule}");

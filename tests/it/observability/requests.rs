@@ -10,7 +10,8 @@ const JSON: (&str, &str) = ("Content-Type", "application/json");
 #[test]
 fn a_request_keeps_its_name_and_has_one_line_with_its_stages() {
     let server = Running::sample("iris", &["--access-log"]);
-    let answer = server.send("POST", "/invocations", &[JSON, ("X-Request-Id", "order-7")], FLOWERS.as_bytes());
+    let answer =
+        server.send("POST", "/invocations", &[JSON, ("X-Request-Id", "order-7")], FLOWERS.as_bytes());
     assert_eq!((answer.status, answer.header("x-request-id")), (200, Some("order-7")));
     let line: Value = serde_json::from_str(&server.logged("order-7")).unwrap();
     for (field, value) in [

@@ -24,7 +24,8 @@ fn what_was_asked_and_answered_is_written_as_one_line() {
     let line: Value = serde_json::from_str(line).unwrap();
     assert_eq!((&line["request_id"], &line["model"]), (&"order-10".into(), &"iris".into()));
     assert_eq!(line["input"]["columns"]["sepal_length"], json!([51.0, 5.0]));
-    let species: Vec<_> = answer["predictions"].as_array().unwrap().iter().map(|row| &row["species"]).collect();
+    let species: Vec<_> =
+        answer["predictions"].as_array().unwrap().iter().map(|row| &row["species"]).collect();
     assert_eq!(line["output"]["columns"]["species"], json!(species));
 }
 
@@ -32,8 +33,7 @@ fn what_was_asked_and_answered_is_written_as_one_line() {
 fn a_rate_of_none_writes_none_and_a_cap_is_kept() {
     let folder = tempfile::tempdir().unwrap();
     let none = folder.path().join("none.jsonl");
-    let server =
-        Running::sample("iris", &["--sample-log", none.to_str().unwrap(), "--sample-rate", "0"]);
+    let server = Running::sample("iris", &["--sample-log", none.to_str().unwrap(), "--sample-rate", "0"]);
     assert_eq!(server.invoke(FLOWERS).status, 200);
     drop(server);
     assert_eq!(fs::metadata(&none).unwrap().len(), 0);

@@ -30,7 +30,10 @@ fn a_request_is_a_span_of_its_callers_trace_with_its_stages_below_it() {
     let export = collector.export();
     assert_eq!((export.path.as_str(), export.headers["api-key"].as_str()), ("/v1/traces", "s3cret"));
     let resource = export.resource();
-    assert_eq!((resource["service.name"].as_str(), resource["deployment.environment"].as_str()), ("flowers", "test"));
+    assert_eq!(
+        (resource["service.name"].as_str(), resource["deployment.environment"].as_str()),
+        ("flowers", "test")
+    );
     let spans = export.spans();
     let trace = 0x4bf9_2f35_77b3_4da6_a3ce_929d_0e0e_4736_u128.to_be_bytes();
     assert!(spans.iter().all(|span| span.trace_id == trace), "{spans:#?}");
@@ -123,5 +126,8 @@ fn a_protocol_that_is_not_spoken_is_refused_with_a_hint() {
         .output()
         .unwrap();
     let error = String::from_utf8(output.stderr).unwrap();
-    assert!(output.status.code() == Some(1) && error.contains("hint: collectors take it on port 4318"), "{error}");
+    assert!(
+        output.status.code() == Some(1) && error.contains("hint: collectors take it on port 4318"),
+        "{error}"
+    );
 }
