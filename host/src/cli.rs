@@ -19,6 +19,7 @@ mod model_uri;
 mod observed;
 mod origin;
 mod package;
+mod platform;
 mod predict;
 mod progress;
 mod serve;

@@ -22,6 +22,7 @@ mod observability;
 mod onnx_flavor;
 mod overload;
 mod package;
+mod platforms;
 mod predict;
 mod python;
 mod readme;

@@ -16,7 +16,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use super::args::{LogFormat, PartArgs, ServeArgs, note};
 use super::observed::{Observed, Watched};
 use super::origin::Named;
-use super::{log, model};
+use super::{log, model, platform};
 use crate::app::App;
 use crate::catalog::Catalog;
 use crate::config::{self, LimitsAllowed, ServerConfig};
@@ -38,7 +38,9 @@ pub(super) fn run(args: &ServeArgs) -> anyhow::Result<()> {
     let format = log::format(args.log_format, &environment)?;
     let log = log::start(format, "info", &environment)?;
     note(&args.python.flags());
-    let mut config = ServerConfig::from_environment(&environment)?;
+    let platform = platform::platform(args)?;
+    let source_args = platform::source(&args.source, &platform)?;
+    let mut config = ServerConfig::on(platform, &environment)?;
     apply(args, &mut config);
     let observed = Observed::start(&args.observe.config(&environment)?, log)?;
     let allowed = LimitsAllowed {
@@ -52,7 +54,8 @@ pub(super) fn run(args: &ServeArgs) -> anyhow::Result<()> {
         ..model::allowed(&args.source.parts)
     };
     let model_config = config::model_config_overrides(&environment)?;
-    let named = Named::new(args.source.clone(), &args.accept, allowed, model_config)?;
+    let name = config.platform.model_name.clone();
+    let named = Named::new(source_args, &args.accept, allowed, model_config)?.called(name);
     let parts = args.source.parts.clone();
     model::runtime()?.block_on(async {
         let target = named.look().await?;
@@ -155,7 +158,9 @@ async fn serve(
     let catalog = Arc::new(Catalog::of_one(Arc::clone(&deployment)));
     let readiness = Readiness::default();
     let Watched { service, admin } = observed.watch(Service::new(catalog, config)?, &readiness)?;
-    ready.say(&deployment.current().app, server.listener.local_addr()?, &service.routes())?;
+    if let Some(release) = deployment.current() {
+        ready.say(&release.app, server.listener.local_addr()?, &service)?;
+    }
     let mut swap = false;
     let drained = server
         .run(Arc::clone(&service), async {
@@ -189,7 +194,7 @@ const SWAP_APPEARED: &str = "swap was turned on: sandboxes can no longer be clea
 
 /// Ends once it is no longer safe to go on; never while there is no sandbox.
 async fn swap_appears(engine: &Engine, deployment: &Deployment) {
-    while !deployment.current().app.is_sandboxed() || engine.is_clean() {
+    while deployment.current().is_none_or(|release| !release.app.is_sandboxed()) || engine.is_clean() {
         tokio::time::sleep(SWAP_LOOK).await;
     }
     tracing::error!("{SWAP_APPEARED}");
@@ -214,7 +219,7 @@ fn apply(args: &ServeArgs, config: &mut ServerConfig) {
 
 impl Ready {
     #[expect(clippy::print_stdout, reason = "the ready line is this command's output")]
-    fn say(&self, app: &App, address: SocketAddr, routes: &[String]) -> anyhow::Result<()> {
+    fn say(&self, app: &App, address: SocketAddr, service: &Service) -> anyhow::Result<()> {
         let milliseconds = self.started.elapsed().as_millis();
         let version = env!("CARGO_PKG_VERSION");
         match self.format {
@@ -232,7 +237,7 @@ impl Ready {
                 println!(
                     "mlhost {version} ready on http://{address} in {milliseconds} ms: model `{}` ({how}{code}); {}{admin}",
                     app.name,
-                    routes.join(", ")
+                    service.protocols().join(", ")
                 );
             }
             LogFormat::Json => {
@@ -250,7 +255,8 @@ impl Ready {
                         Cleaning::Scan => "scan",
                         Cleaning::Reset(_) => "reset",
                     },
-                    "routes": routes,
+                    "platform": service.config.platform.platform.name(),
+                    "routes": service.routes(),
                     "milliseconds": u64::try_from(milliseconds).unwrap_or(u64::MAX),
                 });
                 println!("{line}");

@@ -68,8 +68,8 @@ impl Service {
             references: AtomicU64::new(0),
             catalog,
             mlflow: Mlflow { compat: config.compat },
+            routes: Routes::new(protocol::routes(&config.platform))?,
             config,
-            routes: Routes::new(Vec::new())?,
             telemetry: Arc::default(),
             reporter: Reporter::default(),
         })
@@ -113,10 +113,25 @@ impl Service {
         }
     }
 
-    /// What the ready line lists: method and path of every route.
+    /// What the ready line lists for programs: method and path of every route.
     #[must_use]
     pub fn routes(&self) -> Vec<String> {
-        self.routes.all().iter().map(|route| format!("{} {}", route.method, route.path)).collect()
+        self.routes.all().iter().map(ToString::to_string).collect()
+    }
+
+    /// What it lists for people: each protocol with the route that matters most.
+    #[must_use]
+    pub fn protocols(&self) -> Vec<String> {
+        let mut seen = Vec::new();
+        let mut listed = Vec::new();
+        for route in self.routes.all() {
+            let protocol = route.endpoint.protocol();
+            if !seen.contains(&protocol) {
+                seen.push(protocol);
+                listed.push(format!("{} {route}", protocol.name()));
+            }
+        }
+        listed
     }
 
     /// Answers one request. Never fails: a fault is an answer, and so is a panic of our own.
@@ -154,7 +169,7 @@ impl Service {
             Found::Unknown => {
                 exchange.protocol = Protocol::of_unknown(head.uri.path());
                 let public =
-                    format!("there is no `{}`; the routes are {}", head.uri.path(), self.routes().join(", "));
+                    format!("there is no `{}`; served are {}", head.uri.path(), self.protocols().join(", "));
                 respond(self.refuse(exchange.protocol, &Fault::new(FaultKind::NotFound, public)))
             }
         };
@@ -174,6 +189,7 @@ impl Service {
     ) -> Result<Response<Body>, Fault> {
         match endpoint {
             Endpoint::Mlflow(endpoint) => protocol::mlflow::answer(self, endpoint, exchange, body).await,
+            Endpoint::Kserve(endpoint) => protocol::kserve::answer(self, endpoint, exchange, body).await,
         }
     }
 

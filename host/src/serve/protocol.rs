@@ -3,18 +3,24 @@
 //! Called by `serve::handler`, which finds the endpoint by `serve::routes`. All predictions go through
 //! `serve::prediction`: no protocol has a way past its limits.
 
+pub(crate) mod kserve;
 pub(crate) mod mlflow;
 
+use mlhost_wire::dialect::kserve::Kserve;
 use mlhost_wire::dialect::{Answer, Dialect as _};
 use mlhost_wire::fault::Fault;
 
+use crate::config::{PlatformConfig, ServedProtocol};
 use crate::serve::handler::Service;
+use crate::serve::routes::Route;
 
 /// In whose words a request is answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Protocol {
     /// `mlflow models serve`, and what is mlhost's own.
     Mlflow,
+    /// KServe's first.
+    Kserve,
 }
 
 /// What a route leads to.
@@ -22,6 +28,22 @@ pub(crate) enum Protocol {
 pub(crate) enum Endpoint {
     /// One of MLflow's.
     Mlflow(mlflow::Endpoint),
+    /// One of KServe V1's.
+    Kserve(kserve::Endpoint),
+}
+
+/// The routes of every protocol that is served. A platform's own come first: it is what calls them.
+pub(crate) fn routes(platform: &PlatformConfig) -> Vec<Vec<Route>> {
+    let mut all = Vec::new();
+    let mut add = |protocol, routes: fn() -> Vec<Route>| {
+        if platform.protocols.has(protocol) {
+            all.push(routes());
+        }
+    };
+    add(ServedProtocol::Mlflow, mlflow::routes);
+    add(ServedProtocol::Kserve, kserve::routes);
+    all.push(mlflow::health());
+    all
 }
 
 // === impl Protocol ===
@@ -31,18 +53,20 @@ impl Protocol {
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Mlflow => "mlflow",
+            Self::Kserve => "kserve",
         }
     }
 
     /// The protocol that a path without a route was probably meant for: clients read the error in its words.
-    pub(crate) fn of_unknown(_path: &str) -> Self {
-        Self::Mlflow
+    pub(crate) fn of_unknown(path: &str) -> Self {
+        if path.starts_with("/v1/") { Self::Kserve } else { Self::Mlflow }
     }
 
     /// A fault in its words.
     pub(crate) fn refuse(self, service: &Service, fault: &Fault) -> Answer {
         match self {
             Self::Mlflow => service.mlflow.refuse(fault),
+            Self::Kserve => Kserve { compat: service.config.compat }.refuse(fault),
         }
     }
 }
@@ -54,6 +78,7 @@ impl Endpoint {
     pub(crate) fn protocol(self) -> Protocol {
         match self {
             Self::Mlflow(_) => Protocol::Mlflow,
+            Self::Kserve(_) => Protocol::Kserve,
         }
     }
 }
@@ -61,5 +86,11 @@ impl Endpoint {
 impl From<mlflow::Endpoint> for Endpoint {
     fn from(endpoint: mlflow::Endpoint) -> Self {
         Self::Mlflow(endpoint)
+    }
+}
+
+impl From<kserve::Endpoint> for Endpoint {
+    fn from(endpoint: kserve::Endpoint) -> Self {
+        Self::Kserve(endpoint)
     }
 }

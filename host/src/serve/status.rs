@@ -8,20 +8,21 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use crate::catalog::Catalog;
-use crate::deployment::{Deployment, Release};
+use crate::deployment::{Absent, Deployment, Release};
 
-/// Every model, its versions, and how looking for others went.
+/// Every model, its versions, those that are known and not ready, and how looking for others went.
 pub(crate) fn health(catalog: &Catalog, ready: bool) -> Value {
     let models: Vec<_> = catalog.models().iter().map(|(name, deployment)| model(name, deployment)).collect();
     json!({"status": if ready { "ready" } else { "draining" }, "models": models})
 }
 
 fn model(name: &str, deployment: &Arc<Deployment>) -> Value {
-    let history = deployment.history();
+    let (served, history) = (deployment.served(), deployment.history());
     let (taken, refused) = deployment.counts();
     json!({
         "name": name,
-        "versions": deployment.releases().iter().map(|release| version(release)).collect::<Vec<_>>(),
+        "versions": served.releases().iter().map(|release| version(release)).collect::<Vec<_>>(),
+        "absent": served.absent().iter().map(absent).collect::<Vec<_>>(),
         "reload": {
             "watch_seconds": deployment.watch().map(|every| every.as_secs_f64()),
             "last_look": history.last.map(|at| at.to_string()),
@@ -44,4 +45,8 @@ fn version(release: &Release) -> Value {
         "since": since.to_string(),
         "sandboxed": app.is_sandboxed(),
     })
+}
+
+fn absent(absent: &Absent) -> Value {
+    json!({"version": absent.version, "state": absent.state.name(), "reason": absent.reason})
 }

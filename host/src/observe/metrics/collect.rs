@@ -194,7 +194,8 @@ impl<'a> Scrape<'_, 'a> {
 
     fn models(&mut self, sources: &Sources) -> fmt::Result {
         let models = sources.catalog.models();
-        let served: Vec<_> = models.iter().flat_map(|(_, deployment)| deployment.releases()).collect();
+        let served: Vec<_> =
+            models.iter().flat_map(|(_, deployment)| deployment.served().releases().to_vec()).collect();
         let mut family = self.family(&metric::MODEL_VERSION)?;
         for release in &served {
             ConstGauge::new(1_u64).encode(family.encode_family(&labels_of(release))?)?;

@@ -38,7 +38,7 @@ impl Retired {
         let served: Vec<_> = catalog
             .models()
             .iter()
-            .flat_map(|(_, deployment)| deployment.releases())
+            .flat_map(|(_, deployment)| deployment.served().releases().to_vec())
             .map(|release| seen(&release))
             .collect();
         self.replace(served);

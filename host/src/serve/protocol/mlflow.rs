@@ -23,13 +23,23 @@ pub(crate) enum Endpoint {
     Version,
 }
 
-pub(crate) fn routes() -> Vec<Route> {
+/// What a server has whatever it speaks: platforms and operators ask for it.
+pub(crate) fn health() -> Vec<Route> {
     vec![
-        Route::new(Method::POST, "/invocations", Endpoint::Invocations),
-        Route::new(Method::GET, "/ping", Endpoint::Health),
-        Route::new(Method::GET, "/health", Endpoint::Health),
-        Route::new(Method::GET, "/version", Endpoint::Version),
+        Route::new(Method::GET, "/ping", Endpoint::Health)
+            .about("whether there is a model", "every_captured_request_is_answered_as_mlflow_did_or_listed"),
+        Route::new(Method::GET, "/health", Endpoint::Health)
+            .about("the same", "every_captured_request_is_answered_as_mlflow_did_or_listed"),
+        Route::new(Method::GET, "/version", Endpoint::Version)
+            .about("mlhost's version", "every_captured_request_is_answered_as_mlflow_did_or_listed"),
     ]
+}
+
+pub(crate) fn routes() -> Vec<Route> {
+    vec![Route::new(Method::POST, "/invocations", Endpoint::Invocations).about(
+        "predict on JSON, CSV, Parquet or raw bytes",
+        "samples_answer_their_calls_as_the_reference_says",
+    )]
 }
 
 pub(crate) async fn answer(
