@@ -1,14 +1,26 @@
 //! Sets up the log: standard error, plain or JSON, filtered by `MLHOST_LOG`. Called once by each command that runs a
-//! model.
+//! model. What is logged is written by `log/sink.rs`, which never holds anybody up.
+
+mod sink;
 
 use std::fmt;
+use std::io;
+use std::time::Duration;
 
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::reload::Handle;
 
+use self::sink::Sink;
+use super::Defect;
 use super::args::LogFormat;
 use crate::config::{ConfigError, Environment};
 use crate::observe::log_filter::LogFilter;
+
+/// The process's own.
+static SINK: Sink = Sink::new();
+
+/// How long the end waits for a log that is read slowly.
+const LAST_LINES: Duration = Duration::from_secs(1);
 
 /// The format that flag and environment ask for.
 ///
@@ -37,12 +49,12 @@ pub(super) fn format(
 ///
 /// # Errors
 ///
-/// [`ConfigError`] for a filter that does not parse.
+/// [`ConfigError`] for a filter that does not parse, a [`Defect`] where the operating system has no thread to give.
 pub(super) fn start(
     format: LogFormat,
     default: &str,
     environment: Environment<'_>,
-) -> Result<LogFilter, ConfigError> {
+) -> anyhow::Result<LogFilter> {
     let text = environment("MLHOST_LOG").map(|value| value.to_string_lossy().into_owned());
     let text = text.filter(|text| !text.is_empty()).unwrap_or_else(|| default.to_owned());
     let filter = EnvFilter::try_new(&text).map_err(|error| ConfigError::Variable {
@@ -50,7 +62,9 @@ pub(super) fn start(
         value: text.clone(),
         reason: error.to_string(),
     })?;
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(false);
+    SINK.start(io::stderr())
+        .map_err(|error| Defect(format!("cannot start the thread that writes the log: {error}")))?;
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(&SINK).with_ansi(false);
     // A second subscriber in one process: the first stays, as in tests.
     Ok(match format {
         LogFormat::Plain => {
@@ -76,6 +90,11 @@ fn changing<S: 'static>(
         let filter = EnvFilter::try_new(filter).map_err(|error| text(&error))?;
         handle.reload(filter).map_err(|error| text(&error))
     })
+}
+
+/// Waits a moment for what was logged last to be written: called once, at the process's end.
+pub(super) fn flush() {
+    SINK.flush(LAST_LINES);
 }
 
 #[cfg(test)]
