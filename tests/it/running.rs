@@ -131,16 +131,6 @@ impl Running {
         answer(agent.run(request))
     }
 
-    /// Any method with any headers.
-    pub(crate) fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
-        send(self.address(), method, path, headers, body)
-    }
-
-    /// The same to its admin port, where it has one.
-    pub(crate) fn admin(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
-        send(self.ready["admin"].as_str().unwrap(), method, path, headers, body)
-    }
-
     pub(crate) fn post(&self, path: &str, content_type: Option<&str>, body: &[u8]) -> Answer {
         let mut request = agent().post(format!("http://{}{path}", self.address()));
         if let Some(content_type) = content_type {
@@ -151,19 +141,12 @@ impl Running {
 
     /// Any method with headers and a body.
     pub(crate) fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
-        let agent: ureq::Agent = ureq::Agent::config_builder()
-            .http_status_as_error(false)
-            .max_redirects(0)
-            .allow_non_standard_methods(true)
-            .timeout_global(Some(PATIENCE))
-            .build()
-            .into();
-        let mut request =
-            ureq::http::Request::builder().method(method).uri(format!("http://{}{path}", self.address()));
-        for (name, value) in headers {
-            request = request.header(*name, *value);
-        }
-        answer(agent.run(request.body(body.to_vec()).unwrap()))
+        send(self.address(), method, path, headers, body)
+    }
+
+    /// The same to its admin port, where it has one.
+    pub(crate) fn admin(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
+        send(self.ready["admin"].as_str().unwrap(), method, path, headers, body)
     }
 
     /// Sends a signal.
@@ -234,13 +217,16 @@ fn agent() -> ureq::Agent {
 }
 
 fn send(address: &str, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
+    let agent: ureq::Agent = ureq::Agent::config_builder()
+        .http_status_as_error(false)
+        .max_redirects(0)
+        .allow_non_standard_methods(true)
+        .timeout_global(Some(PATIENCE))
+        .build()
+        .into();
     let request = ureq::http::Request::builder().method(method).uri(format!("http://{address}{path}"));
     let request = headers.iter().fold(request, |request, (name, value)| request.header(*name, *value));
-    // A GET has no body, not even an empty one.
-    if body.is_empty() {
-        return answer(agent().run(request.body(()).unwrap()));
-    }
-    answer(agent().run(request.body(body).unwrap()))
+    answer(agent.run(request.body(body.to_vec()).unwrap()))
 }
 
 fn answer(response: Result<ureq::http::Response<ureq::Body>, ureq::Error>) -> Answer {
