@@ -5,8 +5,10 @@
 
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests fail by panicking")]
 
+mod access;
 mod bad_input;
 mod batching;
+mod certificates;
 mod code_cache;
 mod command_line;
 mod dependencies;
@@ -14,6 +16,7 @@ mod faults;
 mod fuzzed;
 mod hostile;
 mod http2;
+mod limits;
 mod media;
 mod minilm;
 mod mlflow_replay;
@@ -21,6 +24,8 @@ mod model_uri;
 mod multiplexed;
 mod native;
 mod observability;
+mod oip_differences;
+mod oip_replay;
 mod onnx_flavor;
 mod overload;
 mod package;
@@ -33,6 +38,8 @@ mod running;
 mod samples;
 mod shutdown;
 mod snapshot;
+mod tls;
+mod v2;
 mod validate;
 mod warm_up;
 mod wasi;

@@ -12,7 +12,6 @@ use crate::observe::Telemetry;
 use crate::observe::log_filter::LogFilter;
 use crate::observe::metrics::{Metrics, Sources};
 use crate::observe::reporter::Reporter;
-use crate::readiness::Readiness;
 use crate::serve::admin::{Admin, AdminThread};
 use crate::serve::handler::Service;
 
@@ -55,20 +54,20 @@ impl Observed {
     }
 
     /// Has `service` observed, and serves the admin port.
-    pub(super) fn watch(self, service: Service, readiness: &Readiness) -> anyhow::Result<Watched> {
+    pub(super) fn watch(self, service: Service) -> anyhow::Result<Watched> {
         let service = Arc::new(service.observed(self.telemetry, self.reporter));
         let Some(listener) = self.listener else { return Ok(Watched { service, admin: None }) };
         let counted = Arc::clone(&service);
         let sources = Sources {
             catalog: Arc::clone(service.catalog()),
             telemetry: Arc::clone(service.telemetry()),
-            readiness: readiness.clone(),
+            readiness: service.readiness().clone(),
             occupancy: Box::new(move || counted.occupancy()),
         };
         let admin = Admin {
             catalog: Arc::clone(service.catalog()),
             metrics: Metrics::new(sources),
-            readiness: readiness.clone(),
+            readiness: service.readiness().clone(),
             log: self.log,
         };
         let admin = admin.start(listener).context("cannot start the thread of the admin port")?;

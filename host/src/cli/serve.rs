@@ -12,19 +12,19 @@ use mlhost_bundle::Batching;
 use mlhost_sandbox::{Cleaning, CodeSource, Engine, EngineOptions, Start};
 use mlhost_wire::dialect::mlflow::Mlflow;
 use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
 
 use super::args::{LogFormat, PartArgs, ServeArgs, note};
+use super::door::{Door, Signals};
 use super::observed::{Observed, Watched};
 use super::origin::Named;
-use super::{log, model, output, platform};
+use super::{file_limit, log, model, output, platform};
 use crate::app::App;
 use crate::catalog::Catalog;
 use crate::config::{self, LimitsAllowed, ServerConfig};
 use crate::deployment::{Deployment, Release};
 use crate::model_source::ModelSource;
-use crate::readiness::Readiness;
 use crate::reload::{Origin as _, Reloader};
+use crate::serve::cors::Cors;
 use crate::serve::handler::Service;
 use crate::serve::server::Server;
 use crate::warm_up::warm_up;
@@ -43,7 +43,9 @@ pub(super) fn run(args: &ServeArgs) -> anyhow::Result<()> {
     let source_args = platform::source(&args.source, &platform)?;
     let mut config = ServerConfig::on(platform, &environment)?;
     apply(args, &mut config);
+    // Before anything is loaded: what is wrong with it is said at once.
     let observed = Observed::start(&args.observe.config(&environment)?, log)?;
+    let door = Door::open(args)?;
     let allowed = LimitsAllowed {
         batching: Batching {
             max_rows: args.max_batch_rows,
@@ -86,14 +88,8 @@ pub(super) fn run(args: &ServeArgs) -> anyhow::Result<()> {
             }),
             engine: engine.clone(),
         };
-        serve(
-            deployment,
-            config,
-            Ready { started, format, engine, admin: observed.admin_address() },
-            reloader,
-            observed,
-        )
-        .await
+        let ready = Ready { started, format, engine, door, admin: observed.admin_address() };
+        serve(deployment, config, ready, reloader, observed).await
     })
 }
 
@@ -133,13 +129,14 @@ struct Ready {
     started: Instant,
     format: LogFormat,
     engine: Engine,
+    door: Door,
     admin: Option<SocketAddr>,
 }
 
 async fn serve(
     deployment: Arc<Deployment>,
     config: ServerConfig,
-    ready: Ready,
+    mut ready: Ready,
     reloader: Reloader<Named>,
     observed: Observed,
 ) -> anyhow::Result<()> {
@@ -147,34 +144,37 @@ async fn serve(
     let listener = TcpListener::bind(address).await.map_err(|error| {
         anyhow::anyhow!("cannot listen on {address}: {error}\nhint: {}", listening(&error))
     })?;
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
+    let signals = Signals::catch()?;
+    file_limit::raise(config.max_connections);
     reloader.start().context("cannot start the thread that looks for other versions of the model")?;
+    ready.door.watch().context("cannot watch the files of keys and certificates")?;
     let server = Server {
         listener,
         max_connections: config.max_connections,
+        tls: ready.door.tls.clone(),
         workers: config.workers,
         drain: config.drain,
     };
     let catalog = Arc::new(Catalog::of_one(Arc::clone(&deployment)));
-    let readiness = Readiness::default();
-    let Watched { service, admin } = observed.watch(Service::new(catalog, config)?, &readiness)?;
+    let delay = config.drain_delay;
+    let (access, readiness) = (Arc::clone(&ready.door.access), ready.door.readiness.clone());
+    let service = Service::new(catalog, config, access, readiness)?;
+    let Watched { service, admin } = observed.watch(service)?;
     if let Some(release) = deployment.current() {
         ready.say(&release.app, server.listener.local_addr()?, &service)?;
     }
     let mut swap = false;
-    let drained = server
-        .run(Arc::clone(&service), async {
-            tokio::select! {
-                _ = terminate.recv() => {}
-                _ = interrupt.recv() => {}
-                () = swap_appears(&ready.engine, &deployment) => swap = true,
-            }
-            readiness.drain();
-            tracing::info!("stopping: no new connections; requests under way are answered");
-        })
-        .await
-        .context("cannot start the threads that serve requests")?;
+    let run = server.run(Arc::clone(&service), async {
+        tokio::select! {
+            () = signals.come(1) => {}
+            () = swap_appears(&ready.engine, &deployment) => swap = true,
+        }
+        ready.door.close(delay).await;
+    });
+    let drained = tokio::select! {
+        drained = run => drained.context("cannot start the threads that serve requests")?,
+        () = signals.come(2) => anyhow::bail!("stopped at once by a second signal: requests under way were not answered"),
+    };
     if drained {
         tracing::info!("stopped");
     } else {
@@ -218,6 +218,10 @@ fn apply(args: &ServeArgs, config: &mut ServerConfig) {
     config.host = args.host.unwrap_or(config.host);
     config.port = args.port.unwrap_or(config.port);
     config.timeout = args.timeout.unwrap_or(config.timeout);
+    args.connections.apply(&mut config.connections);
+    config.drain = args.connections.drain_timeout.unwrap_or(config.drain);
+    config.drain_delay = args.connections.drain_delay.unwrap_or(config.drain_delay);
+    config.cors = Cors::new(args.access.cors_origin.clone());
     config.compat = args.mlflow_compat.unwrap_or(config.compat);
     let count = |flag: Option<u32>, default| flag.map_or(default, |count| count as usize);
     config.max_requests = count(args.max_requests, config.max_requests);
@@ -235,6 +239,7 @@ impl Ready {
     fn say(&self, app: &App, address: SocketAddr, service: &Service) -> anyhow::Result<()> {
         let milliseconds = self.started.elapsed().as_millis();
         let version = env!("CARGO_PKG_VERSION");
+        let scheme = self.door.scheme();
         match self.format {
             LogFormat::Plain => {
                 let how = match (app.is_sandboxed(), self.engine.cleaning()) {
@@ -248,7 +253,7 @@ impl Ready {
                 });
                 let admin = self.admin.map(|admin| format!("; admin on http://{admin}")).unwrap_or_default();
                 output::line(format_args!(
-                    "mlhost {version} ready on http://{address} in {milliseconds} ms: model `{}` ({how}{code}); {}{admin}",
+                    "mlhost {version} ready on {scheme}://{address} in {milliseconds} ms: model `{}` ({how}{code}); {}{admin}",
                     app.name,
                     service.protocols().join(", ")
                 ))
@@ -258,7 +263,7 @@ impl Ready {
                     "event": "ready",
                     "version": version,
                     "address": address.to_string(),
-                    "url": format!("http://{address}"),
+                    "url": format!("{scheme}://{address}"),
                     "admin": self.admin.map(|admin| admin.to_string()),
                     "model": app.name,
                     "sandboxed": app.is_sandboxed(),

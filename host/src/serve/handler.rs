@@ -4,6 +4,7 @@
 //! then an answer here: exactly one for every request, whatever happens in it.
 
 use std::convert::Infallible;
+use std::net::IpAddr;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -11,20 +12,24 @@ use std::time::Instant;
 
 use futures_util::FutureExt as _;
 use hyper::body::Incoming;
-use hyper::header::{ALLOW, HeaderValue, RETRY_AFTER};
+use hyper::header::{ALLOW, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
+use hyper::http::request::Parts;
 use hyper::{Request, Response, StatusCode};
 use mlhost_wire::dialect::Answer;
 use mlhost_wire::dialect::mlflow::Mlflow;
 use mlhost_wire::fault::{Fault, FaultKind};
 use tokio::sync::Semaphore;
 
+use crate::access::{Access, Refusal};
 use crate::catalog::Catalog;
 use crate::config::ServerConfig;
 use crate::fault;
 use crate::observe::metrics::Occupancy;
 use crate::observe::reporter::Reporter;
-use crate::observe::{Stages, Telemetry};
+use crate::observe::{Limit, Stages, Telemetry};
+use crate::readiness::Readiness;
 use crate::serve::body::BodyBudget;
+use crate::serve::compression;
 use crate::serve::exchange::Exchange;
 use crate::serve::protocol::{self, Endpoint, Protocol};
 use crate::serve::report;
@@ -44,6 +49,8 @@ pub struct Service {
     /// Counts faults whose details are in the log alone, so that a client can say which was theirs.
     references: AtomicU64,
     pub(crate) routes: Routes,
+    pub(crate) access: Arc<Access>,
+    pub(crate) readiness: Readiness,
     pub(crate) telemetry: Arc<Telemetry>,
     pub(crate) reporter: Reporter,
 }
@@ -61,8 +68,15 @@ impl Service {
     /// # Errors
     ///
     /// Where two routes stand in each other's way.
-    pub fn new(catalog: Arc<Catalog>, config: ServerConfig) -> Result<Self, ServiceError> {
+    pub fn new(
+        catalog: Arc<Catalog>,
+        config: ServerConfig,
+        access: Arc<Access>,
+        readiness: Readiness,
+    ) -> Result<Self, ServiceError> {
         Ok(Self {
+            access,
+            readiness,
             requests: Semaphore::new(config.max_requests),
             bodies: BodyBudget::new(config.max_bodies_bytes),
             references: AtomicU64::new(0),
@@ -79,6 +93,12 @@ impl Service {
     #[must_use]
     pub fn observed(self, telemetry: Arc<Telemetry>, reporter: Reporter) -> Self {
         Self { telemetry, reporter, ..self }
+    }
+
+    /// Whether it wants requests.
+    #[must_use]
+    pub fn readiness(&self) -> &Readiness {
+        &self.readiness
     }
 
     /// The models behind it.
@@ -139,12 +159,33 @@ impl Service {
     /// # Errors
     ///
     /// None.
-    pub async fn answer(&self, request: Request<Incoming>) -> Result<Response<Body>, Infallible> {
+    pub async fn answer(
+        &self,
+        peer: IpAddr,
+        request: Request<Incoming>,
+    ) -> Result<Response<Body>, Infallible> {
         let under_way = self.telemetry.begin();
         let (head, body) = request.into_parts();
+        let cors = self.config.cors.as_ref();
+        let mut response = match cors.and_then(|cors| cors.preflight(&head)) {
+            Some(response) => response,
+            None => self.answer_asked(peer, &head, body).await,
+        };
+        if let Some(cors) = cors {
+            cors.mark(&head.headers, response.headers_mut());
+        }
+        under_way.answered();
+        Ok(response)
+    }
+
+    /// Answers a request that asks for something, if it is admitted.
+    async fn answer_asked(&self, peer: IpAddr, head: &Parts, body: Incoming) -> Response<Body> {
+        let found = self.routes.find(&head.method, &head.uri);
         let mut exchange = Exchange {
-            head: &head,
-            protocol: Protocol::Mlflow,
+            head,
+            peer,
+            key: None,
+            protocol: found.protocol(&head.uri),
             model: None,
             version: None,
             arrival: Instant::now(),
@@ -152,33 +193,45 @@ impl Service {
             stages: Stages::default(),
             sampled: None,
         };
-        let mut response = match self.routes.find(&head.method, &head.uri) {
+        let mut response = match self.access.admit(found.need(), exchange.peer, &head.headers) {
+            Ok(key) => {
+                exchange.key = key;
+                self.answer_found(found, &mut exchange, body).await
+            }
+            Err(refusal) => self.turn_away(&exchange, &refusal),
+        };
+        if response.status() == StatusCode::SERVICE_UNAVAILABLE {
+            response.headers_mut().insert(RETRY_AFTER, RETRY_AFTER_SECONDS);
+        }
+        compression::tell_known(&head.headers, &mut response);
+        let mut response = compression::compressed(&head.headers, response).await;
+        report::answered(self, &mut exchange, &mut response);
+        response
+    }
+
+    async fn answer_found<'a>(
+        &self,
+        found: Found<'a>,
+        exchange: &mut Exchange<'a>,
+        body: Incoming,
+    ) -> Response<Body> {
+        match found {
             Found::Endpoint { endpoint, model, version } => {
-                (exchange.protocol, exchange.model, exchange.version) = (endpoint.protocol(), model, version);
-                let outcome = AssertUnwindSafe(self.answer_at(endpoint, &mut exchange, body)).catch_unwind();
+                (exchange.model, exchange.version) = (model, version);
+                let outcome = AssertUnwindSafe(self.answer_at(endpoint, exchange, body)).catch_unwind();
                 outcome
                     .await
                     .unwrap_or_else(|_| Err(fault::internal("a panic; its message is above")))
                     .unwrap_or_else(|fault| respond(self.refuse(exchange.protocol, &fault)))
             }
-            Found::WrongMethod { protocol, allowed } => {
-                exchange.protocol = protocol;
-                self.wrong_method(&exchange, &allowed)
-            }
-            Found::Slashed(path) => redirect(path, head.uri.query()),
+            Found::WrongMethod { allowed, .. } => self.wrong_method(exchange, &allowed),
+            Found::Slashed(path) => redirect(path, exchange.head.uri.query()),
             Found::Unknown => {
-                exchange.protocol = Protocol::of_unknown(head.uri.path());
-                let public =
-                    format!("there is no `{}`; served are {}", head.uri.path(), self.protocols().join(", "));
+                let path = exchange.head.uri.path();
+                let public = format!("there is no `{path}`; served are {}", self.protocols().join(", "));
                 respond(self.refuse(exchange.protocol, &Fault::new(FaultKind::NotFound, public)))
             }
-        };
-        if response.status() == StatusCode::SERVICE_UNAVAILABLE {
-            response.headers_mut().insert(RETRY_AFTER, RETRY_AFTER_SECONDS);
         }
-        report::answered(self, &mut exchange, &mut response);
-        under_way.answered();
-        Ok(response)
     }
 
     async fn answer_at(
@@ -189,8 +242,25 @@ impl Service {
     ) -> Result<Response<Body>, Fault> {
         match endpoint {
             Endpoint::Mlflow(endpoint) => protocol::mlflow::answer(self, endpoint, exchange, body).await,
+            Endpoint::V2(endpoint) => protocol::v2::answer(self, endpoint, exchange, body).await,
             Endpoint::Kserve(endpoint) => protocol::kserve::answer(self, endpoint, exchange, body).await,
         }
+    }
+
+    /// The answer to a request that is not admitted.
+    fn turn_away(&self, exchange: &Exchange<'_>, refusal: &Refusal) -> Response<Body> {
+        if refusal.fault.kind == FaultKind::RateLimited {
+            self.telemetry.limits.hit(Limit::Rate);
+        }
+        let mut response = respond(self.refuse(exchange.protocol, &refusal.fault));
+        let headers = response.headers_mut();
+        if let Some(challenge) = refusal.challenge {
+            headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
+        }
+        if let Some(seconds) = refusal.retry_after {
+            headers.insert(RETRY_AFTER, seconds.into());
+        }
+        response
     }
 
     fn wrong_method(&self, exchange: &Exchange<'_>, allowed: &str) -> Response<Body> {

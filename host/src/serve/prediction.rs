@@ -14,7 +14,8 @@ use mlhost_wire::values::Reply;
 use crate::deployment::Release;
 use crate::fault;
 use crate::observe::Limit;
-use crate::serve::body::HeldBody;
+use crate::serve::body::{BodyLimits, HeldBody};
+use crate::serve::compression::Coding;
 use crate::serve::exchange::Exchange;
 use crate::serve::handler::Service;
 use crate::serve::report::Sampled;
@@ -29,16 +30,20 @@ impl Service {
     ///
     /// # Errors
     ///
-    /// Too large, too slow, broken off, or no room for it now.
+    /// Too large, too slow, broken off, in an unknown coding, or no room for it now.
     pub(crate) async fn read(
         &self,
         exchange: &mut Exchange<'_>,
         body: Incoming,
     ) -> Result<HeldBody<'_>, Fault> {
-        let reading = self.bodies.read(body, self.config.max_body_bytes);
-        let read = tokio::time::timeout_at(self.deadline(exchange).into(), reading).await;
+        let coding = Coding::of_request(exchange.headers())?;
+        let limits = BodyLimits {
+            bytes: self.config.max_body_bytes,
+            deadline: self.deadline(exchange),
+            least_rate: self.config.connections.least_body_rate,
+        };
+        let read = self.bodies.read_coded(body, coding, limits).await;
         exchange.stages.read = exchange.arrival.elapsed();
-        let read = read.map_err(|_| fault::deadline()).flatten();
         if let Err(fault) = &read {
             self.note_unread(fault.kind);
         }
@@ -63,7 +68,7 @@ impl Service {
             self.no_room(Limit::Requests)
         })?;
         // Once and for all of this request: another version may take over meanwhile.
-        let deployment = self.catalog.find(exchange.model.as_deref())?;
+        let deployment = self.model(exchange)?;
         let picked = deployment.pick(exchange.version.as_deref(), |name| exchange.header(name))?;
         let release = picked.release;
         exchange.release = Some(release.clone());
@@ -112,7 +117,7 @@ impl Service {
         let limit = match kind {
             FaultKind::TooLarge => Limit::Body,
             FaultKind::Overloaded => Limit::Bodies,
-            FaultKind::Deadline => Limit::Time,
+            FaultKind::Deadline | FaultKind::TooSlow => Limit::Time,
             _ => return,
         };
         self.telemetry.limits.hit(limit);

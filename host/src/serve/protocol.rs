@@ -5,11 +5,14 @@
 
 pub(crate) mod kserve;
 pub(crate) mod mlflow;
+pub(crate) mod v2;
 
 use mlhost_wire::dialect::kserve::Kserve;
+use mlhost_wire::dialect::v2::rest;
 use mlhost_wire::dialect::{Answer, Dialect as _};
 use mlhost_wire::fault::Fault;
 
+use crate::access::Need;
 use crate::config::{PlatformConfig, ServedProtocol};
 use crate::serve::handler::Service;
 use crate::serve::routes::Route;
@@ -19,6 +22,8 @@ use crate::serve::routes::Route;
 pub(crate) enum Protocol {
     /// `mlflow models serve`, and what is mlhost's own.
     Mlflow,
+    /// The Open Inference Protocol, version 2.
+    V2,
     /// KServe's first.
     Kserve,
 }
@@ -28,6 +33,8 @@ pub(crate) enum Protocol {
 pub(crate) enum Endpoint {
     /// One of MLflow's.
     Mlflow(mlflow::Endpoint),
+    /// One of the Open Inference Protocol's.
+    V2(v2::Endpoint),
     /// One of KServe V1's.
     Kserve(kserve::Endpoint),
 }
@@ -41,6 +48,7 @@ pub(crate) fn routes(platform: &PlatformConfig) -> Vec<Vec<Route>> {
         }
     };
     add(ServedProtocol::Mlflow, mlflow::routes);
+    add(ServedProtocol::V2, v2::routes);
     add(ServedProtocol::Kserve, kserve::routes);
     all.push(mlflow::health());
     all
@@ -53,19 +61,25 @@ impl Protocol {
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Mlflow => "mlflow",
+            Self::V2 => "v2",
             Self::Kserve => "kserve",
         }
     }
 
     /// The protocol that a path without a route was probably meant for: clients read the error in its words.
     pub(crate) fn of_unknown(path: &str) -> Self {
-        if path.starts_with("/v1/") { Self::Kserve } else { Self::Mlflow }
+        match path.get(..4) {
+            Some("/v1/") => Self::Kserve,
+            Some("/v2/") => Self::V2,
+            _ => Self::Mlflow,
+        }
     }
 
     /// A fault in its words.
     pub(crate) fn refuse(self, service: &Service, fault: &Fault) -> Answer {
         match self {
             Self::Mlflow => service.mlflow.refuse(fault),
+            Self::V2 => rest::refuse(fault),
             Self::Kserve => Kserve { compat: service.config.compat }.refuse(fault),
         }
     }
@@ -78,7 +92,17 @@ impl Endpoint {
     pub(crate) fn protocol(self) -> Protocol {
         match self {
             Self::Mlflow(_) => Protocol::Mlflow,
+            Self::V2(_) => Protocol::V2,
             Self::Kserve(_) => Protocol::Kserve,
+        }
+    }
+
+    /// What a request to it needs.
+    pub(crate) fn need(self) -> Need {
+        match self {
+            Self::Mlflow(endpoint) => endpoint.need(),
+            Self::V2(endpoint) => endpoint.need(),
+            Self::Kserve(endpoint) => endpoint.need(),
         }
     }
 }
@@ -86,6 +110,12 @@ impl Endpoint {
 impl From<mlflow::Endpoint> for Endpoint {
     fn from(endpoint: mlflow::Endpoint) -> Self {
         Self::Mlflow(endpoint)
+    }
+}
+
+impl From<v2::Endpoint> for Endpoint {
+    fn from(endpoint: v2::Endpoint) -> Self {
+        Self::V2(endpoint)
     }
 }
 

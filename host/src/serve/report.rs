@@ -119,18 +119,20 @@ impl Answered<'_> {
         let Exchange { head, protocol, stages, .. } = self.exchange;
         let (request_id, method, protocol) = (self.id.as_str(), head.method.as_str(), protocol.name());
         let (path, status, rows) = (self.path(), self.status, stages.rows);
+        // What the operator calls the key, and nothing of the key itself.
+        let key_name = self.exchange.key.as_ref().map(|key| key.name.as_str());
         let [read_us, decode_us, queue_us, compute_us, guest_us, encode_us] =
             Stage::ALL.map(|stage| microseconds(stages.of(stage)));
         let total_us = microseconds(self.total);
         if asked_for {
             line!(
                 info, request_id, method, path, protocol, status, model, version, rows, read_us, decode_us,
-                queue_us, compute_us, guest_us, encode_us, total_us, trace_id
+                queue_us, compute_us, guest_us, encode_us, total_us, trace_id, key_name
             );
         } else {
             line!(
                 debug, request_id, method, path, protocol, status, model, version, rows, read_us, decode_us,
-                queue_us, compute_us, guest_us, encode_us, total_us, trace_id
+                queue_us, compute_us, guest_us, encode_us, total_us, trace_id, key_name
             );
         }
     }

@@ -7,6 +7,8 @@ use hyper::{Method, Response};
 use mlhost_wire::dialect::{Answer, Dialect as _, Request};
 use mlhost_wire::fault::Fault;
 
+use crate::access::Need;
+use crate::fault;
 use crate::serve::exchange::Exchange;
 use crate::serve::handler::Service;
 use crate::serve::response::{Body, respond};
@@ -21,6 +23,18 @@ pub(crate) enum Endpoint {
     Health,
     /// Ours, where MLflow says its own.
     Version,
+}
+
+// === impl Endpoint ===
+
+impl Endpoint {
+    /// What a request to it needs.
+    pub(crate) fn need(self) -> Need {
+        match self {
+            Self::Health => Need::Health,
+            Self::Invocations | Self::Version => Need::Key,
+        }
+    }
 }
 
 /// What a server has whatever it speaks: platforms and operators ask for it.
@@ -49,7 +63,8 @@ pub(crate) async fn answer(
     body: Incoming,
 ) -> Result<Response<Body>, Fault> {
     let answer = match endpoint {
-        Endpoint::Health => plain("\n"),
+        Endpoint::Health if service.readiness.is_ready() => plain("\n"),
+        Endpoint::Health => return Err(fault::draining()),
         Endpoint::Version => plain(env!("CARGO_PKG_VERSION")),
         Endpoint::Invocations => invocations(service, exchange, body).await?,
     };
