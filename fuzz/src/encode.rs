@@ -2,7 +2,7 @@
 
 use arbitrary::{Arbitrary as _, Result, Unstructured};
 use mlhost_wire::dialect::mlflow::{Compat, Envelope, Mlflow};
-use mlhost_wire::dialect::v2::rest::Envelope as Envelope2;
+use mlhost_wire::dialect::v2::rest::Envelope as RestEnvelope;
 use mlhost_wire::dialect::{Dialect as _, Interface};
 use mlhost_wire::fault::FaultKind;
 use mlhost_wire::values::{
@@ -18,7 +18,7 @@ pub(crate) fn encode(data: &[u8]) {
     let Ok(output) = output(&mut bytes) else { return };
     super::v2::answered(
         output.clone(),
-        Envelope2 { binary: matches!(envelope, Envelope::Bare), ..Envelope2::default() },
+        RestEnvelope { binary: matches!(envelope, Envelope::Bare), ..RestEnvelope::default() },
         &Interface::default(),
     );
     let json = !matches!(output, Output::Blob(_));
