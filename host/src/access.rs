@@ -174,6 +174,24 @@ impl Access {
         Ok(Some(key))
     }
 
+    /// The same for the admin port, which is open as long as nobody could have a key for it: `exposed` is whether others than
+    /// this machine reach it, and then it wants one whatever the file of keys says meanwhile.
+    ///
+    /// # Errors
+    ///
+    /// A refusal that says what is missing.
+    pub fn admit_to_admin_port(
+        &self,
+        need: Need,
+        exposed: bool,
+        (peer, headers): (IpAddr, &HeaderMap),
+    ) -> Result<(), Refusal> {
+        if exposed || self.has_administrator() {
+            self.admit(need, peer, headers)?;
+        }
+        Ok(())
+    }
+
     /// Whether the one who was admitted may use `model`.
     ///
     /// # Errors

@@ -84,6 +84,54 @@ fn a_key_for_another_model_is_403() {
     assert_eq!(invoke(&server, &[("x-api-key", &mine)]).status, 200);
 }
 
+#[test]
+fn no_protocol_tells_a_key_of_models_that_it_is_not_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("keys.toml");
+    let (other, entry) = new_key(&["other", "--model", "fraud"]);
+    let (mine, second) = new_key(&["mine", "--model", "echo"]);
+    fs::write(&file, entry + &second).unwrap();
+    let server = serve(&file, &[]);
+    let json = ("content-type", "application/json");
+    let infer = r#"{"inputs": [{"name": "x", "datatype": "FP64", "shape": [1], "data": [1.5]}]}"#;
+    let asked = [
+        ("POST", "/invocations", ROW),
+        ("GET", "/health?detail", ""),
+        ("GET", "/v1/models/echo", ""),
+        ("POST", "/v1/models/echo:predict", r#"{"instances": [{"x": 1.5}]}"#),
+        ("GET", "/v2/models/echo", ""),
+        ("GET", "/v2/models/echo/versions/1", ""),
+        ("GET", "/v2/models/echo/ready", ""),
+        ("GET", "/v2/models/echo/config", ""),
+        ("GET", "/v2/models/echo/stats", ""),
+        ("POST", "/v2/models/echo/infer", infer),
+        // Not told either whether there is such a model.
+        ("GET", "/v2/models/no-such-model", ""),
+    ];
+    for (method, path, body) in asked {
+        let refused = server.send(method, path, &[json, ("x-api-key", &other)], body.as_bytes());
+        assert_eq!(refused.status, 403, "{method} {path}: {refused:?}");
+        let nobody = server.send(method, path, &[json], body.as_bytes());
+        assert_eq!(nobody.status, 401, "{method} {path}: {nobody:?}");
+    }
+    // A header that names another model than the path leads no further.
+    let headers = [json, ("x-api-key", other.as_str()), ("seldon-model", "echo")];
+    assert_eq!(server.send("POST", "/v2/models/fraud/infer", &headers, infer.as_bytes()).status, 403);
+    let lists = [("GET", "/v1/models"), ("POST", "/v2/repository/index"), ("GET", "/v2/models/stats")];
+    for (method, path) in lists {
+        let list = |key: &str| server.send(method, path, &[("x-api-key", key)], b"");
+        assert!(list(&mine).body.contains("echo"), "{path}: {:?}", list(&mine));
+        assert_eq!(list(&other).status, 200, "{path}");
+        assert!(!list(&other).body.contains("echo"), "{path}: {:?}", list(&other));
+    }
+    // What changes the server wants more than a key.
+    let load = server.send("POST", "/v2/repository/models/echo/load", &[("x-api-key", &mine)], b"");
+    assert_eq!(load.status, 403, "{load:?}");
+    for path in ["/v2/health/live", "/v2/health/ready"] {
+        assert_eq!(server.get(path).status, 200, "{path}");
+    }
+}
+
 /// What the key's scope is asked in is `host/src/serve/scope.rs`; no protocol finds a model without it.
 #[test]
 fn no_protocol_finds_a_model_past_the_keys_scope() {

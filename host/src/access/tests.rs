@@ -85,6 +85,25 @@ fn only_an_administrator_administers() {
 }
 
 #[test]
+fn the_admin_port_wants_a_key_once_there_is_one_for_it_and_always_where_others_reach_it() {
+    let nothing = HeaderMap::new();
+    let admitted = |access: &Access, need, exposed, headers: &HeaderMap| {
+        access.admit_to_admin_port(need, exposed, (PEER, headers)).is_ok()
+    };
+    let without = access(vec![key("a")]);
+    assert!(admitted(&without, Need::Admin, false, &nothing));
+    assert!(!admitted(&without, Need::Admin, true, &nothing));
+    let with = access(vec![key("a"), Key { admin: true, ..key("root") }]);
+    let root = headers("x-api-key", "token of root");
+    for exposed in [false, true] {
+        assert!(!admitted(&with, Need::Admin, exposed, &nothing));
+        assert!(!admitted(&with, Need::Admin, exposed, &headers("x-api-key", "token of a")));
+        assert!(admitted(&with, Need::Admin, exposed, &root));
+        assert!(admitted(&with, Need::Health, exposed, &nothing), "probes bring no keys");
+    }
+}
+
+#[test]
 fn a_model_out_of_scope_is_forbidden_and_so_is_every_model_to_nobody() {
     let scoped = Key { models: Some(vec![Pattern::new("iris*")]), ..key("a") };
     let access = access(vec![]);
