@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use hyper::HeaderMap;
-use hyper::header::AUTHORIZATION;
+use hyper::header::{AUTHORIZATION, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 use jiff::Timestamp;
 use mlhost_wire::fault::{Fault, FaultKind};
 
@@ -86,6 +86,16 @@ struct KeySource {
 impl Refusal {
     fn new(kind: FaultKind, public: impl Into<String>) -> Self {
         Self { fault: Fault::new(kind, public), challenge: None, retry_after: None }
+    }
+
+    /// Says in an answer's headers what its client is to do.
+    pub fn advise(&self, headers: &mut HeaderMap) {
+        if let Some(challenge) = self.challenge {
+            headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
+        }
+        if let Some(seconds) = self.retry_after {
+            headers.insert(RETRY_AFTER, seconds.into());
+        }
     }
 
     fn unauthenticated(challenge: &'static str, public: &str) -> Self {

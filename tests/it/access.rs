@@ -132,6 +132,39 @@ fn no_protocol_tells_a_key_of_models_that_it_is_not_for() {
     }
 }
 
+#[test]
+fn the_admin_port_wants_an_administrators_key_once_there_is_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("keys.toml");
+    let (user, entry) = new_key(&["user"]);
+    let (root, second) = new_key(&["root", "--admin"]);
+    fs::write(&file, entry + &second).unwrap();
+    let server = serve(&file, &["--admin-address", "0"]);
+    let ask = |method: &str, path: &str, key: &str| {
+        server.admin(method, path, &[("x-api-key", key)], b"info").status
+    };
+    for (method, path) in
+        [("GET", "/metrics"), ("GET", "/health"), ("PUT", "/log-level"), ("GET", "/nowhere")]
+    {
+        assert_eq!(ask(method, path, "guess"), 401, "{path}");
+        assert_eq!(ask(method, path, &user), 403, "{path}");
+    }
+    assert_eq!((ask("GET", "/metrics", &root), ask("PUT", "/log-level", &root)), (200, 200));
+    for path in ["/live", "/ready"] {
+        assert_eq!(server.admin("GET", path, &[], b"").status, 200, "{path} is for probes");
+    }
+}
+
+#[test]
+fn an_admin_port_that_others_reach_needs_a_key_from_the_start() {
+    let echo = models().join("echo");
+    let flags = ["serve", "-p", "0", "-m", echo.to_str().unwrap(), "--admin-address", "0.0.0.0:0"];
+    let output = mlhost().args(flags).output().unwrap();
+    let error = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{error}");
+    assert!(error.contains("would be everybody's") && error.contains("hint:"), "{error}");
+}
+
 /// What the key's scope is asked in is `host/src/serve/scope.rs`; no protocol finds a model without it.
 #[test]
 fn no_protocol_finds_a_model_past_the_keys_scope() {

@@ -2,8 +2,6 @@
 
 use std::net::Ipv4Addr;
 
-use hyper::header::HeaderValue;
-
 use super::*;
 use crate::access::pattern::Pattern;
 use crate::access::rate::Limit;

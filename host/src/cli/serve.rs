@@ -44,8 +44,8 @@ pub(super) fn run(args: &ServeArgs) -> anyhow::Result<()> {
     let mut config = ServerConfig::on(platform, &environment)?;
     apply(args, &mut config);
     // Before anything is loaded: what is wrong with it is said at once.
-    let observed = Observed::start(&args.observe.config(&environment)?, log)?;
     let door = Door::open(args)?;
+    let observed = Observed::start(&args.observe.config(&environment)?, log, &door.access)?;
     let allowed = LimitsAllowed {
         batching: Batching {
             max_rows: args.max_batch_rows,

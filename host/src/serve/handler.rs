@@ -12,7 +12,7 @@ use std::time::Instant;
 
 use futures_util::FutureExt as _;
 use hyper::body::Incoming;
-use hyper::header::{ALLOW, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
+use hyper::header::{ALLOW, HeaderValue, RETRY_AFTER};
 use hyper::http::request::Parts;
 use hyper::{Request, Response, StatusCode};
 use mlhost_wire::dialect::Answer;
@@ -253,13 +253,7 @@ impl Service {
             self.telemetry.limits.hit(Limit::Rate);
         }
         let mut response = respond(self.refuse(exchange.protocol, &refusal.fault));
-        let headers = response.headers_mut();
-        if let Some(challenge) = refusal.challenge {
-            headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
-        }
-        if let Some(seconds) = refusal.retry_after {
-            headers.insert(RETRY_AFTER, seconds.into());
-        }
+        refusal.advise(response.headers_mut());
         response
     }
 
