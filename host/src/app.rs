@@ -21,6 +21,8 @@ pub struct App {
     pub name: String,
     /// What a request may be.
     pub interface: Interface,
+    /// A request as MLflow saved it with the model, where there is one.
+    pub example: Option<Vec<u8>>,
     /// The bundle's own deadline for a request, where it has one.
     pub time: Option<Duration>,
     /// The bundle's own bound on requests at one time, where it has one.
@@ -74,7 +76,7 @@ impl App {
         patience: Duration,
     ) -> Result<Self, LoadError> {
         let graphs = source.open_graphs()?;
-        let (time, concurrency) = (source.time, source.concurrency);
+        let (time, concurrency, example) = (source.time, source.concurrency, source.example.take());
         let predictor = match source.component.take() {
             Some(component) => {
                 let guest = source.guest(&component, graphs.clone());
@@ -82,7 +84,8 @@ impl App {
             }
             None => Predictor::Native(Passthrough::new(&graphs)?),
         };
-        Ok(Self { name: source.name, interface: source.interface, time, concurrency, graphs, predictor })
+        let interface = source.interface;
+        Ok(Self { name: source.name, interface, example, time, concurrency, graphs, predictor })
     }
 
     /// Whether requests run user code in a sandbox.

@@ -100,11 +100,11 @@ struct Loading {
 // === impl Loading ===
 
 impl Loading {
-    async fn load(&self, mut source: ModelSource) -> anyhow::Result<App> {
+    async fn load(&self, source: ModelSource) -> anyhow::Result<App> {
         model::load_runtime(&self.parts, &source)?;
         let name = source.name.clone();
         let patience = source.time_within(self.patience);
-        let example = self.warm_up.zip(source.example.take());
+        let example = self.warm_up.zip(source.example.clone());
         let app = App::load(source, &self.engine, patience)
             .await
             .with_context(|| format!("cannot load model `{name}`"))?;

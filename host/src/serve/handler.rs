@@ -151,6 +151,12 @@ impl Service {
         match endpoint {
             Endpoint::Mlflow(endpoint) => protocol::mlflow::answer(self, endpoint, exchange, body).await,
             Endpoint::Kserve(endpoint) => protocol::kserve::answer(self, endpoint, exchange, body).await,
+            Endpoint::SageMaker(endpoint) => {
+                protocol::sagemaker::answer(self, endpoint, exchange, body).await
+            }
+            Endpoint::Vertex(endpoint) => protocol::vertex::answer(self, endpoint, exchange, body).await,
+            Endpoint::AzureMl(endpoint) => protocol::azureml::answer(self, endpoint, exchange, body).await,
+            Endpoint::Seldon(endpoint) => protocol::seldon::answer(self, endpoint, exchange, body).await,
         }
     }
 

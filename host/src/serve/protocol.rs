@@ -3,10 +3,18 @@
 //! Called by `serve::handler`, which finds the endpoint by `serve::routes`. All predictions go through
 //! `serve::prediction`: no protocol has a way past its limits.
 
+pub(crate) mod azureml;
 pub(crate) mod kserve;
 pub(crate) mod mlflow;
+pub(crate) mod sagemaker;
+pub(crate) mod seldon;
+pub(crate) mod vertex;
 
+use mlhost_wire::dialect::azureml::AzureMl;
 use mlhost_wire::dialect::kserve::Kserve;
+use mlhost_wire::dialect::sagemaker::SageMaker;
+use mlhost_wire::dialect::seldon::Seldon;
+use mlhost_wire::dialect::vertex::Vertex;
 use mlhost_wire::dialect::{Answer, Dialect as _};
 use mlhost_wire::fault::Fault;
 
@@ -21,6 +29,14 @@ pub(crate) enum Protocol {
     Mlflow,
     /// KServe's first.
     Kserve,
+    /// SageMaker's.
+    SageMaker,
+    /// Vertex AI's.
+    Vertex,
+    /// Azure ML's.
+    AzureMl,
+    /// Seldon Core 1's.
+    Seldon,
 }
 
 /// What a route leads to.
@@ -30,20 +46,28 @@ pub(crate) enum Endpoint {
     Mlflow(mlflow::Endpoint),
     /// One of KServe V1's.
     Kserve(kserve::Endpoint),
+    /// One of SageMaker's.
+    SageMaker(sagemaker::Endpoint),
+    /// One of Vertex AI's.
+    Vertex(vertex::Endpoint),
+    /// One of Azure ML's.
+    AzureMl(azureml::Endpoint),
+    /// One of Seldon's.
+    Seldon(seldon::Endpoint),
 }
 
 /// The routes of every protocol that is served. A platform's own come first: it is what calls them.
 pub(crate) fn routes(platform: &PlatformConfig) -> Vec<Vec<Route>> {
-    let mut all = Vec::new();
-    let mut add = |protocol, routes: fn() -> Vec<Route>| {
-        if platform.protocols.has(protocol) {
-            all.push(routes());
-        }
-    };
-    add(ServedProtocol::Mlflow, mlflow::routes);
-    add(ServedProtocol::Kserve, kserve::routes);
-    all.push(mlflow::health());
-    all
+    let lists: [(ServedProtocol, fn(&PlatformConfig) -> Vec<Route>); 6] = [
+        (ServedProtocol::SageMaker, sagemaker::routes),
+        (ServedProtocol::Vertex, vertex::routes),
+        (ServedProtocol::AzureMl, |_| azureml::routes()),
+        (ServedProtocol::Seldon, |_| seldon::routes()),
+        (ServedProtocol::Mlflow, |_| mlflow::routes()),
+        (ServedProtocol::Kserve, |_| kserve::routes()),
+    ];
+    let served = lists.iter().filter(|(protocol, _)| platform.protocols.has(*protocol));
+    served.map(|(_, routes)| routes(platform)).chain([mlflow::health()]).collect()
 }
 
 // === impl Protocol ===
@@ -54,6 +78,10 @@ impl Protocol {
         match self {
             Self::Mlflow => "mlflow",
             Self::Kserve => "kserve",
+            Self::SageMaker => "sagemaker",
+            Self::Vertex => "vertex",
+            Self::AzureMl => "azureml",
+            Self::Seldon => "seldon",
         }
     }
 
@@ -64,9 +92,14 @@ impl Protocol {
 
     /// A fault in its words.
     pub(crate) fn refuse(self, service: &Service, fault: &Fault) -> Answer {
+        let compat = service.config.compat;
         match self {
             Self::Mlflow => service.mlflow.refuse(fault),
-            Self::Kserve => Kserve { compat: service.config.compat }.refuse(fault),
+            Self::Kserve => Kserve { compat }.refuse(fault),
+            Self::SageMaker => SageMaker { compat, accept: None }.refuse(fault),
+            Self::Vertex => Vertex { compat }.refuse(fault),
+            Self::AzureMl => AzureMl { compat }.refuse(fault),
+            Self::Seldon => Seldon { compat, puid: "" }.refuse(fault),
         }
     }
 }
@@ -79,6 +112,10 @@ impl Endpoint {
         match self {
             Self::Mlflow(_) => Protocol::Mlflow,
             Self::Kserve(_) => Protocol::Kserve,
+            Self::SageMaker(_) => Protocol::SageMaker,
+            Self::Vertex(_) => Protocol::Vertex,
+            Self::AzureMl(_) => Protocol::AzureMl,
+            Self::Seldon(_) => Protocol::Seldon,
         }
     }
 }
@@ -92,5 +129,29 @@ impl From<mlflow::Endpoint> for Endpoint {
 impl From<kserve::Endpoint> for Endpoint {
     fn from(endpoint: kserve::Endpoint) -> Self {
         Self::Kserve(endpoint)
+    }
+}
+
+impl From<sagemaker::Endpoint> for Endpoint {
+    fn from(endpoint: sagemaker::Endpoint) -> Self {
+        Self::SageMaker(endpoint)
+    }
+}
+
+impl From<vertex::Endpoint> for Endpoint {
+    fn from(endpoint: vertex::Endpoint) -> Self {
+        Self::Vertex(endpoint)
+    }
+}
+
+impl From<azureml::Endpoint> for Endpoint {
+    fn from(endpoint: azureml::Endpoint) -> Self {
+        Self::AzureMl(endpoint)
+    }
+}
+
+impl From<seldon::Endpoint> for Endpoint {
+    fn from(endpoint: seldon::Endpoint) -> Self {
+        Self::Seldon(endpoint)
     }
 }

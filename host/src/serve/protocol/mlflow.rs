@@ -11,7 +11,7 @@ use crate::serve::exchange::Exchange;
 use crate::serve::handler::Service;
 use crate::serve::response::{Body, respond};
 use crate::serve::routes::Route;
-use crate::serve::status;
+use crate::serve::{openapi, status};
 
 /// What its routes lead to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,6 +24,10 @@ pub(crate) enum Endpoint {
     Version,
     /// Not MLflow's.
     Metrics,
+    /// What all routes take and give.
+    OpenApi,
+    /// The routes, for people.
+    Docs,
 }
 
 /// What a server has whatever it speaks: platforms and operators ask for it.
@@ -41,6 +45,10 @@ pub(crate) fn health() -> Vec<Route> {
             "metrics in OpenMetrics' text format",
             "a_version_takes_over_under_load_without_a_failed_request",
         ),
+        Route::new(Method::GET, "/openapi.json", Endpoint::OpenApi)
+            .about("all routes in OpenAPI 3.1", "the_document_says_what_the_model_takes_and_gives"),
+        Route::new(Method::GET, "/docs", Endpoint::Docs)
+            .about("all routes, for people", "the_page_lists_every_route_and_needs_nothing_from_elsewhere"),
     ]
 }
 
@@ -64,6 +72,11 @@ pub(crate) async fn answer(
         Endpoint::Health => plain("\n"),
         Endpoint::Version => plain(env!("CARGO_PKG_VERSION")),
         Endpoint::Metrics => status::metrics(&service.metrics)?,
+        Endpoint::OpenApi => Answer::json(200, openapi::document(service).to_string().into_bytes()),
+        Endpoint::Docs => Answer {
+            content_type: Some("text/html; charset=utf-8".to_owned()),
+            ..Answer::json(200, openapi::page(service).into_bytes())
+        },
         Endpoint::Invocations => invocations(service, exchange, body).await?,
     };
     Ok(respond(answer))
