@@ -10,6 +10,8 @@ mod batching;
 mod code_cache;
 mod command_line;
 mod dependencies;
+mod faults;
+mod fuzzed;
 mod hostile;
 mod http2;
 mod media;

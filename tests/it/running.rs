@@ -69,15 +69,22 @@ impl Running {
 
     /// The same with more in its environment.
     pub(crate) fn start_with(flags: &[&str], environment: &[(&str, &str)]) -> Self {
-        let mut child = mlhost()
+        Self::started(Self::command(flags).envs(environment.iter().copied()))
+    }
+
+    /// What `start` starts.
+    pub(crate) fn command(flags: &[&str]) -> Command {
+        let mut command = mlhost();
+        command
             .args(["serve", "--port", "0", "--log-format", "json"])
             .args(flags)
-            .env("MLHOST_LOG", "info,guest=trace")
-            .envs(environment.iter().copied())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
+            .env("MLHOST_LOG", "info,guest=trace");
+        command
+    }
+
+    /// Starts it, with whatever was changed about it, and waits for its ready line.
+    pub(crate) fn started(command: &mut Command) -> Self {
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let log = lines(child.stderr.take().unwrap());
         let output = lines(child.stdout.take().unwrap());
         match output.recv_timeout(PATIENCE) {
@@ -85,7 +92,7 @@ impl Running {
             Err(_) => {
                 let _ = child.kill();
                 let log: Vec<_> = log.iter().collect();
-                panic!("no ready line from `mlhost serve {}`:\n{}", flags.join(" "), log.join("\n"));
+                panic!("no ready line from {command:?}:\n{}", log.join("\n"));
             }
         }
     }

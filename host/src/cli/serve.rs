@@ -2,6 +2,7 @@
 //!
 //! Nothing is loaded after the ready line; a model that was saved with an example has answered it by then. Whatever is wrong with the set-up is said before anything listens.
 
+use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -15,7 +16,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use super::args::{LogFormat, PartArgs, ServeArgs, note};
 use super::origin::Named;
-use super::{log, model, platform};
+use super::{log, model, output, platform};
 use crate::app::App;
 use crate::catalog::Catalog;
 use crate::config::{self, LimitsAllowed, ServerConfig};
@@ -131,9 +132,9 @@ async fn serve(
     reloader: Reloader<Named>,
 ) -> anyhow::Result<()> {
     let address = SocketAddr::new(config.host, config.port);
-    let listener = TcpListener::bind(address)
-        .await
-        .with_context(|| format!("cannot listen on {address}\nhint: `--port 0` takes any free port"))?;
+    let listener = TcpListener::bind(address).await.map_err(|error| {
+        anyhow::anyhow!("cannot listen on {address}: {error}\nhint: {}", listening(&error))
+    })?;
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     reloader.start().context("cannot start the thread that looks for other versions of the model")?;
@@ -169,6 +170,19 @@ async fn serve(
     Ok(())
 }
 
+/// What to do about an address that cannot be had.
+fn listening(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::AddrNotAvailable => {
+            "`--host` names an address of this machine; `0.0.0.0` and `::` are all of them"
+        }
+        io::ErrorKind::PermissionDenied => {
+            "ports below 1024 are for the privileged: `--port` names a higher one"
+        }
+        _ => "another process has it: `--port` names another port, and `--port 0` takes any free one",
+    }
+}
+
 /// How often to look whether swap was turned on. It takes longer to turn it on and have pages in it.
 const SWAP_LOOK: Duration = Duration::from_secs(1);
 
@@ -202,7 +216,6 @@ fn apply(args: &ServeArgs, config: &mut ServerConfig) {
 // === impl Ready ===
 
 impl Ready {
-    #[expect(clippy::print_stdout, reason = "the ready line is this command's output")]
     fn say(&self, app: &App, address: SocketAddr, service: &Service) -> anyhow::Result<()> {
         let milliseconds = self.started.elapsed().as_millis();
         let version = env!("CARGO_PKG_VERSION");
@@ -217,11 +230,11 @@ impl Ready {
                     CodeSource::Cache => ", code from the cache",
                     CodeSource::Compiled => ", code compiled",
                 });
-                println!(
+                output::line(format_args!(
                     "mlhost {version} ready on http://{address} in {milliseconds} ms: model `{}` ({how}{code}); {}",
                     app.name,
                     service.protocols().join(", ")
-                );
+                ))
             }
             LogFormat::Json => {
                 let line = serde_json::json!({
@@ -241,9 +254,8 @@ impl Ready {
                     "routes": service.routes(),
                     "milliseconds": u64::try_from(milliseconds).unwrap_or(u64::MAX),
                 });
-                println!("{line}");
+                output::line(line)
             }
         }
-        Ok(())
     }
 }

@@ -44,6 +44,8 @@ impl Server {
             .collect::<io::Result<Vec<_>>>()?;
         let connections = Arc::new(Semaphore::new(self.max_connections));
         let mut stop = pin!(stop);
+        // Said once, and not twenty times a second.
+        let mut refusing = false;
         loop {
             // The permit first: a connection that cannot be served stays in the system's backlog.
             let next = async {
@@ -56,12 +58,17 @@ impl Server {
             };
             match (permit, accepted.and_then(|(stream, _)| stream.into_std())) {
                 (Ok(permit), Ok(stream)) => {
+                    refusing = false;
                     if let Some(worker) = workers.iter().min_by_key(|worker| worker.load()) {
                         worker.serve(Admitted::new(stream, permit));
                     }
                 }
                 (_, Err(error)) => {
-                    tracing::warn!(%error, "cannot accept a connection");
+                    if !refusing {
+                        let hint = "`ulimit -n` is how many files and connections a process may have";
+                        tracing::warn!(%error, hint, "cannot accept a connection: trying again until it can be done");
+                    }
+                    refusing = true;
                     tokio::time::sleep(ACCEPT_PAUSE).await;
                 }
                 // The semaphore is never closed.
