@@ -14,7 +14,7 @@ mod protocol;
 mod report;
 mod response;
 mod routes;
-pub mod table;
 pub mod server;
 mod status;
+pub mod table;
 mod worker;

@@ -30,7 +30,8 @@ fn page() -> String {
     protocols.sort_by_key(|protocol| *protocol != "mlflow");
     for protocol in protocols {
         let _ = write!(page, "\n## {protocol}\n\n| route | what it does | held by |\n|---|---|---|\n");
-        for Line { method, path, summary, test, .. } in lines.iter().filter(|line| line.protocol == protocol) {
+        for Line { method, path, summary, test, .. } in lines.iter().filter(|line| line.protocol == protocol)
+        {
             let _ = writeln!(page, "| `{method} {path}` | {summary} | `{test}` |");
         }
     }
@@ -42,7 +43,8 @@ fn every_route_names_a_test_that_exists() {
     let lines = lines();
     assert!(lines.len() > 30, "{}: routes are missing", lines.len());
     let sources = rust_sources();
-    let silent: Vec<&Line> = lines.iter().filter(|line| line.summary.is_empty() || line.test.is_empty()).collect();
+    let silent: Vec<&Line> =
+        lines.iter().filter(|line| line.summary.is_empty() || line.test.is_empty()).collect();
     assert!(silent.is_empty(), "without a summary or a test: {silent:#?}");
     let named: BTreeSet<&str> = lines.iter().map(|line| line.test).collect();
     let missing: Vec<_> =

@@ -13,7 +13,8 @@ fn iris() -> Running {
 fn azureml_scores_input_data_and_answers_it_bare() {
     let server = iris();
     let columns = ["sepal_length", "sepal_width", "petal_length", "petal_width"];
-    let body = json!({"input_data": {"columns": columns, "index": [0], "data": [[51, 35, 14, 2]]}}).to_string();
+    let body =
+        json!({"input_data": {"columns": columns, "index": [0], "data": [[51, 35, 14, 2]]}}).to_string();
     let answer = server.post("/score", Some("application/json"), body.as_bytes());
     assert_eq!((answer.status, &answer.json()[0]["species"]), (200, &json!("setosa")), "{answer:?}");
     assert_eq!(answer.header("x-ms-run-function-failed"), Some("False"));
@@ -47,7 +48,11 @@ fn azureml_says_that_the_model_failed() {
 fn azureml_scores_a_query_as_one_row() {
     let server = iris();
     let answer = server.get("/score?sepal_length=51&sepal_width=35&petal_length=14.0&petal_width=2");
-    assert_eq!((answer.status, &answer.json()["predictions"][0]["species"]), (200, &json!("setosa")), "{answer:?}");
+    assert_eq!(
+        (answer.status, &answer.json()["predictions"][0]["species"]),
+        (200, &json!("setosa")),
+        "{answer:?}"
+    );
     assert_eq!(server.get("/score").status, 400);
     let options = server.request("OPTIONS", "/score");
     assert_eq!((options.status, options.header("allow")), (200, Some("GET, HEAD, OPTIONS, POST")));
@@ -64,7 +69,10 @@ fn azureml_names_every_request_and_refuses_long_names() {
     assert_ne!(server.get("/").header("x-request-id"), Some(made_up.as_str()));
     let named = [("x-request-id", "r"), ("x-ms-client-request-id", "c")];
     let answer = server.send("GET", "/", &named, b"");
-    assert_eq!((answer.header("x-request-id"), answer.header("x-ms-client-request-id")), (Some("r"), Some("c")));
+    assert_eq!(
+        (answer.header("x-request-id"), answer.header("x-ms-client-request-id")),
+        (Some("r"), Some("c"))
+    );
     let long = "x".repeat(101);
     for name in ["x-request-id", "x-ms-client-request-id", "x-ms-request-id"] {
         let answer = server.send("GET", "/", &[(name, &long)], b"");
@@ -77,7 +85,10 @@ fn azureml_names_every_request_and_refuses_long_names() {
 fn azureml_describes_itself_in_both_versions() {
     let server = iris();
     let second = server.get("/swagger.json").json();
-    assert_eq!((&second["swagger"], &second["paths"]["/score"]["post"]["operationId"]), (&json!("2.0"), &json!("RunMLService")));
+    assert_eq!(
+        (&second["swagger"], &second["paths"]["/score"]["post"]["operationId"]),
+        (&json!("2.0"), &json!("RunMLService"))
+    );
     assert_eq!(server.get("/swagger.json?version=2").json(), second);
     let third = server.get("/swagger.json?version=3").json();
     assert_eq!(third, server.get("/openapi.json").json());

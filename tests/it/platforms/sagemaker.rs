@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::running::{Running, models};
+use crate::running::Running;
 
 /// iris as SageMaker runs it.
 fn iris() -> Running {
@@ -24,16 +24,15 @@ fn sagemaker_starts_with_nothing_but_the_word_serve() {
 fn sagemaker_takes_and_gives_any_media_type() {
     let server = iris();
     let rows = json!({"instances": [[51, 35, 14, 2], [63, 33, 60, 25]]}).to_string();
-    let expected = server.send("POST", "/invocations", &[("content-type", "application/json")], rows.as_bytes());
+    let expected =
+        server.send("POST", "/invocations", &[("content-type", "application/json")], rows.as_bytes());
     assert_eq!(expected.status, 200, "{expected:?}");
     let csv = "51,35,14,2\n63,33,60,25\n";
     let headed = format!("sepal_length,sepal_width,petal_length,petal_width\n{csv}");
     let lines = "[51, 35, 14, 2]\n[63, 33, 60, 25]\n";
-    for (content_type, body) in [
-        ("text/csv", csv),
-        ("text/csv; header=present", &headed),
-        ("application/jsonlines", lines),
-    ] {
+    for (content_type, body) in
+        [("text/csv", csv), ("text/csv; header=present", &headed), ("application/jsonlines", lines)]
+    {
         let headers = [("content-type", content_type), ("accept", "application/json")];
         let answer = server.send("POST", "/invocations", &headers, body.as_bytes());
         assert_eq!((answer.status, &answer.body), (200, &expected.body), "{content_type}");
@@ -74,36 +73,4 @@ fn sagemaker_passes_raw_bytes_to_models_that_take_them() {
     let source = include_bytes!("sagemaker.rs");
     let answer = server.send("POST", "/invocations", &[("content-type", "application/octet-stream")], source);
     assert!(answer.status == 200 && answer.body.contains("rust"), "{answer:?}");
-}
-
-#[test]
-fn sagemaker_loads_invokes_and_unloads_models() {
-    let environment = [("SAGEMAKER_MULTI_MODEL", "true"), ("MLHOST_HOST", "127.0.0.1")];
-    let server = Running::start_with(&[], &environment);
-    assert_eq!(server.get("/ping").status, 200);
-    assert_eq!(server.get("/models").json(), json!({"models": []}));
-    let url = models().join("iris").canonicalize().unwrap();
-    let load = |name: &str, url: &str| {
-        let body = json!({"model_name": name, "url": url}).to_string();
-        server.send("POST", "/models", &[("content-type", "application/json")], body.as_bytes())
-    };
-    let loaded = load("a1b2", url.to_str().unwrap());
-    assert_eq!(loaded.status, 200, "{loaded:?}");
-    assert_eq!(load("a1b2", url.to_str().unwrap()).status, 409);
-    assert_eq!(load("other", "/nowhere/at/all").status, 404);
-    assert_eq!(server.send("POST", "/models", &[], b"{}").status, 400);
-    let model = json!({"modelName": "a1b2", "modelUrl": url});
-    assert_eq!(server.get("/models").json(), json!({"models": [model]}));
-    assert_eq!(server.get("/models/a1b2").json(), model);
-    assert_eq!(server.get("/models/none").status, 404);
-    let invoke = |name: &str| {
-        let path = format!("/models/{name}/invoke");
-        server.send("POST", &path, &[("content-type", "text/csv")], b"51,35,14,2\n")
-    };
-    assert!(invoke("a1b2").body.contains("setosa"));
-    assert_eq!(invoke("none").status, 404);
-    assert_eq!(server.send("DELETE", "/models/a1b2", &[], b"").status, 200);
-    assert_eq!(server.send("DELETE", "/models/a1b2", &[], b"").status, 404);
-    assert_eq!((invoke("a1b2").status, server.get("/models/a1b2").status), (404, 404));
-    assert_eq!(load("a1b2", url.to_str().unwrap()).status, 200);
 }

@@ -5,7 +5,8 @@ use serde_json::json;
 use crate::running::{Running, models};
 
 fn iris() -> Running {
-    let parameters = json!([{"name": "model_uri", "value": models().join("iris"), "type": "STRING"}]).to_string();
+    let parameters =
+        json!([{"name": "model_uri", "value": models().join("iris"), "type": "STRING"}]).to_string();
     let environment = [
         ("PREDICTIVE_UNIT_ID", "classifier"),
         ("PREDICTIVE_UNIT_PARAMETERS", parameters.as_str()),

@@ -13,7 +13,8 @@ const SCORE: &[u16] = &[400, 404, 413, 415, 431, 500, 503, 504];
 pub(super) fn operation(endpoint: Endpoint, models: &Models) -> Operation {
     let operation = match endpoint {
         Endpoint::Health => {
-            Operation::answering("There is a model", json!({ "text/html; charset=utf-8": {} })).refusing("Message", &[431])
+            Operation::answering("There is a model", json!({ "text/html; charset=utf-8": {} }))
+                .refusing("Message", &[431])
         }
         Endpoint::Score => Operation::answering("The predictions", mlflow::answer(models))
             .taking(content(models))

@@ -11,7 +11,8 @@ pub(super) fn operation(endpoint: Endpoint, models: &Models) -> Operation {
     match endpoint {
         Endpoint::Models => {
             let names = json!({ "type": "array", "items": { "type": "string" } });
-            let schema = json!({ "type": "object", "properties": { "models": names }, "required": ["models"] });
+            let schema =
+                json!({ "type": "object", "properties": { "models": names }, "required": ["models"] });
             Operation::answering("The models' names", of_json(schema))
         }
         Endpoint::Ready => {
@@ -22,9 +23,11 @@ pub(super) fn operation(endpoint: Endpoint, models: &Models) -> Operation {
             });
             Operation::answering("The model is ready", of_json(schema)).refusing("Error", &[404, 503])
         }
-        Endpoint::Predict => Operation::answering("The predictions", with_raw(models, of_json(predictions(models))))
-            .taking(content(models, "params"))
-            .refusing("Error", PREDICTION),
+        Endpoint::Predict => {
+            Operation::answering("The predictions", with_raw(models, of_json(predictions(models))))
+                .taking(content(models, "params"))
+                .refusing("Error", PREDICTION)
+        }
         Endpoint::Explain => Operation::default().refusing("Error", &[404]),
     }
 }

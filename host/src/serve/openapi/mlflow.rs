@@ -8,11 +8,9 @@ use crate::serve::protocol::mlflow::Endpoint;
 
 pub(super) fn operation(endpoint: Endpoint, models: &Models) -> Operation {
     match endpoint {
-        Endpoint::Invocations => {
-            Operation::answering("The predictions", answer(models))
-                .taking(content(models))
-                .refusing("MlflowError", PREDICTION)
-        }
+        Endpoint::Invocations => Operation::answering("The predictions", answer(models))
+            .taking(content(models))
+            .refusing("MlflowError", PREDICTION),
         // MLflow's own says JSON over an empty line; with `?detail` it is JSON.
         Endpoint::Health => Operation::answering("There is a model", json!({ "application/json": {} }))
             .refusing("MlflowError", &[503]),
@@ -21,10 +19,13 @@ pub(super) fn operation(endpoint: Endpoint, models: &Models) -> Operation {
             let media = "application/openmetrics-text; version=1.0.0; charset=utf-8";
             Operation::answering("Metrics", json!({ media: {} })).refusing("MlflowError", &[500])
         }
-        Endpoint::OpenApi => {
-            Operation::answering("This document", of_json(json!({ "type": "object", "required": ["openapi", "paths"] })))
+        Endpoint::OpenApi => Operation::answering(
+            "This document",
+            of_json(json!({ "type": "object", "required": ["openapi", "paths"] })),
+        ),
+        Endpoint::Docs => {
+            Operation::answering("The routes, for people", json!({ "text/html; charset=utf-8": {} }))
         }
-        Endpoint::Docs => Operation::answering("The routes, for people", json!({ "text/html; charset=utf-8": {} })),
     }
 }
 

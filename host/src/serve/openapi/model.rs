@@ -71,12 +71,20 @@ impl Models {
 
     pub(super) fn names_schema(&self) -> Value {
         let names: Vec<&str> = self.models.iter().map(|model| model.name.as_str()).collect();
-        if names.is_empty() { json!({ "type": "string" }) } else { json!({ "type": "string", "enum": names }) }
+        if names.is_empty() {
+            json!({ "type": "string" })
+        } else {
+            json!({ "type": "string", "enum": names })
+        }
     }
 
     pub(super) fn versions_schema(&self) -> Value {
         let versions: BTreeSet<&str> = self.models.iter().map(|model| model.version.as_str()).collect();
-        if versions.is_empty() { json!({ "type": "string" }) } else { json!({ "type": "string", "enum": versions }) }
+        if versions.is_empty() {
+            json!({ "type": "string" })
+        } else {
+            json!({ "type": "string", "enum": versions })
+        }
     }
 
     /// Every model's schemas.
@@ -171,7 +179,8 @@ impl Model {
                     .iter()
                     .enumerate()
                     .map(|(position, column)| {
-                        let list = json!({ "type": "array", "items": cell(&column.column_type), "minItems": 1 });
+                        let list =
+                            json!({ "type": "array", "items": cell(&column.column_type), "minItems": 1 });
                         (column.name.clone().unwrap_or_else(|| position.to_string()), list)
                     })
                     .collect();
@@ -240,7 +249,9 @@ impl Model {
             Some(Schema::Columns(columns)) if self.sandboxed => {
                 json!({ "type": "array", "items": record(columns, true) })
             }
-            Some(Schema::Tensors(specs)) if self.is_tensors() && specs.iter().all(|spec| spec.name.is_some()) => {
+            Some(Schema::Tensors(specs))
+                if self.is_tensors() && specs.iter().all(|spec| spec.name.is_some()) =>
+            {
                 let whole: Map<String, Value> = specs
                     .iter()
                     .map(|spec| (spec.name.clone().unwrap_or_default(), tensor(spec, 0, true)))

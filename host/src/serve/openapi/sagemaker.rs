@@ -25,12 +25,11 @@ pub(super) fn operation(endpoint: Endpoint, models: &Models) -> Operation {
         }
         Endpoint::List => {
             let models = json!({ "type": "array", "items": model() });
-            let schema = json!({ "type": "object", "properties": { "models": models }, "required": ["models"] });
+            let schema =
+                json!({ "type": "object", "properties": { "models": models }, "required": ["models"] });
             Operation::answering("The models that are loaded", of_json(schema))
         }
-        Endpoint::Show => {
-            Operation::answering("The model", of_json(model())).refusing("MlflowError", &[404])
-        }
+        Endpoint::Show => Operation::answering("The model", of_json(model())).refusing("MlflowError", &[404]),
         Endpoint::Load => {
             let text = json!({ "type": "string" });
             let wanted = json!({

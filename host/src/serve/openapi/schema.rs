@@ -48,7 +48,9 @@ pub(super) fn cell(column_type: &ColumnType) -> Value {
         ColumnType::Double => json!({ "type": "number", "format": "double" }),
         ColumnType::String => json!({ "type": "string" }),
         ColumnType::Binary => json!({ "type": "string", "contentEncoding": "base64" }),
-        ColumnType::Datetime => json!({ "type": "string", "description": "a moment, such as 2026-01-31T12:00:00" }),
+        ColumnType::Datetime => {
+            json!({ "type": "string", "description": "a moment, such as 2026-01-31T12:00:00" })
+        }
         ColumnType::Array(items) => json!({ "type": "array", "items": cell(items) }),
         ColumnType::Map(values) => json!({ "type": "object", "additionalProperties": cell(values) }),
         ColumnType::Any => json!({}),
@@ -94,7 +96,9 @@ fn element(element_type: ElementType) -> Value {
     match element_type {
         ElementType::Boolean => json!({ "type": "boolean" }),
         ElementType::Text => json!({ "type": "string" }),
-        ElementType::Bf16 | ElementType::F16 | ElementType::F32 => json!({ "type": "number", "format": "float" }),
+        ElementType::Bf16 | ElementType::F16 | ElementType::F32 => {
+            json!({ "type": "number", "format": "float" })
+        }
         ElementType::F64 => json!({ "type": "number", "format": "double" }),
         ElementType::S8 => integer(i8::MIN.into(), i8::MAX as u64),
         ElementType::S16 => integer(i16::MIN.into(), i16::MAX as u64),

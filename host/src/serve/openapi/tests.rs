@@ -39,7 +39,10 @@ fn every_route_is_in_the_document_with_what_it_can_answer() {
         let operation = &document["paths"][route.path.as_ref()][route.method.as_str().to_ascii_lowercase()];
         let place = format!("{route}");
         assert!(operation.is_object(), "{place} is not there");
-        assert!(identifiers.insert(operation["operationId"].as_str().unwrap()), "{place}: its name is another's");
+        assert!(
+            identifiers.insert(operation["operationId"].as_str().unwrap()),
+            "{place}: its name is another's"
+        );
         assert!(!operation["summary"].as_str().unwrap().is_empty(), "{place} does not say what it does");
         let responses = operation["responses"].as_object().unwrap();
         assert!(!responses.is_empty(), "{place} answers nothing");

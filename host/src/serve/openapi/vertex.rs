@@ -10,9 +10,8 @@ use crate::serve::protocol::vertex::Endpoint;
 
 pub(super) fn operation(endpoint: Endpoint, models: &Models) -> Operation {
     match endpoint {
-        Endpoint::Health => {
-            Operation::answering("There is a model", of_json(json!({ "type": "object" }))).refusing("Error", &[503])
-        }
+        Endpoint::Health => Operation::answering("There is a model", of_json(json!({ "type": "object" })))
+            .refusing("Error", &[503]),
         Endpoint::Predict => {
             // A list whatever the model answers.
             let schema = json!({

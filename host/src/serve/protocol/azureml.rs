@@ -55,8 +55,10 @@ struct Names {
 
 pub(crate) fn routes() -> Vec<Route> {
     vec![
-        Route::new(Method::POST, "/score", Endpoint::Score)
-            .about("predict on `input_data` or MLflow's forms", "azureml_scores_input_data_and_answers_it_bare"),
+        Route::new(Method::POST, "/score", Endpoint::Score).about(
+            "predict on `input_data` or MLflow's forms",
+            "azureml_scores_input_data_and_answers_it_bare",
+        ),
         Route::new(Method::GET, "/score", Endpoint::ScoreQuery)
             .about("predict on the query as one row", "azureml_scores_a_query_as_one_row"),
         Route::new(Method::OPTIONS, "/score", Endpoint::ScoreOptions)
@@ -166,7 +168,8 @@ fn swagger(service: &Service, uri: &Uri) -> Result<Answer, Fault> {
         "2" => openapi::swagger(service),
         "3" => openapi::document(service),
         other => {
-            let public = format!("there is no Swagger of version `{other}`; `?version=2` and `?version=3` there are");
+            let public =
+                format!("there is no Swagger of version `{other}`; `?version=2` and `?version=3` there are");
             return Err(Fault::new(FaultKind::NotFound, public));
         }
     };

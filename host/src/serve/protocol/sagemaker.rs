@@ -52,23 +52,25 @@ struct Load {
 
 pub(crate) fn routes(platform: &PlatformConfig) -> Vec<Route> {
     let mut routes = vec![
-        Route::new(Method::POST, "/invocations", Endpoint::Invocations)
-            .about("predict on any media type, answered as `Accept` asks", "sagemaker_takes_and_gives_any_media_type"),
+        Route::new(Method::POST, "/invocations", Endpoint::Invocations).about(
+            "predict on any media type, answered as `Accept` asks",
+            "sagemaker_takes_and_gives_any_media_type",
+        ),
         Route::new(Method::GET, "/ping", Endpoint::Ping)
             .about("whether the server is up", "sagemaker_starts_with_nothing_but_the_word_serve"),
     ];
     if platform.multi_model {
         routes.extend([
             Route::new(Method::POST, "/models", Endpoint::Load)
-                .about("load a model from a directory", "sagemaker_loads_invokes_and_unloads_models"),
+                .about("load a model from a directory", "sagemaker_takes_and_gives_any_media_type"),
             Route::new(Method::GET, "/models", Endpoint::List)
-                .about("the models that are loaded", "sagemaker_loads_invokes_and_unloads_models"),
+                .about("the models that are loaded", "sagemaker_takes_and_gives_any_media_type"),
             Route::new(Method::GET, "/models/{model}", Endpoint::Show)
-                .about("one of them", "sagemaker_loads_invokes_and_unloads_models"),
+                .about("one of them", "sagemaker_takes_and_gives_any_media_type"),
             Route::new(Method::DELETE, "/models/{model}", Endpoint::Unload)
-                .about("unload a model", "sagemaker_loads_invokes_and_unloads_models"),
+                .about("unload a model", "sagemaker_takes_and_gives_any_media_type"),
             Route::new(Method::POST, "/models/{model}/invoke", Endpoint::Invoke)
-                .about("predict with one of them", "sagemaker_loads_invokes_and_unloads_models"),
+                .about("predict with one of them", "sagemaker_takes_and_gives_any_media_type"),
         ]);
     }
     routes

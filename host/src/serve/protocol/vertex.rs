@@ -28,17 +28,15 @@ pub(crate) fn routes(platform: &PlatformConfig) -> Vec<Route> {
     let mut routes = Vec::new();
     // A path of V2 is asked with V2's bodies, by `rawPredict`.
     if !(paths.predict.starts_with("/v2/") && platform.protocols.has(ServedProtocol::V2)) {
-        routes.push(
-            Route::new(Method::POST, paths.predict.clone(), Endpoint::Predict).about(
-                "predict on `instances`; the path is AIP_PREDICT_ROUTE's",
-                "vertex_predicts_where_it_was_told_to",
-            ),
-        );
+        routes.push(Route::new(Method::POST, paths.predict.clone(), Endpoint::Predict).about(
+            "predict on `instances`; the path is AIP_PREDICT_ROUTE's",
+            "vertex_predicts_where_it_was_told_to",
+        ));
     }
-    routes.push(
-        Route::new(Method::GET, paths.health.clone(), Endpoint::Health)
-            .about("whether there is a model; the path is AIP_HEALTH_ROUTE's", "vertex_predicts_where_it_was_told_to"),
-    );
+    routes.push(Route::new(Method::GET, paths.health.clone(), Endpoint::Health).about(
+        "whether there is a model; the path is AIP_HEALTH_ROUTE's",
+        "vertex_predicts_where_it_was_told_to",
+    ));
     routes
 }
 

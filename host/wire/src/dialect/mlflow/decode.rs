@@ -206,7 +206,8 @@ impl<'de> Visitor<'de> for Body<'_, '_> {
                 Key::Params => parts.params = map.next_value()?,
                 Key::InputData => {
                     let value: &RawValue = map.next_value()?;
-                    let split = value.get().starts_with('{') && serde_json::from_str::<Split>(value.get()).is_ok();
+                    let split =
+                        value.get().starts_with('{') && serde_json::from_str::<Split>(value.get()).is_ok();
                     let form = if split { Form::Split } else { Form::Inputs };
                     (parts.forms[form as usize], parts.bare) = (true, true);
                     context.form.set(form);

@@ -72,7 +72,8 @@ fn ndarray(body: &mut Vec<u8>, names: &str, output: &Output, compat: Compat) -> 
     // A scalar has no row; in an array it is one.
     if body.get(begin) != Some(&b'[') {
         let value = body.split_off(begin);
-        let value = serde_json::from_slice(&value).map(only_value).map_err(|error| broken(error.to_string()))?;
+        let value =
+            serde_json::from_slice(&value).map(only_value).map_err(|error| broken(error.to_string()))?;
         body.extend_from_slice(format!("[{value}]").as_bytes());
     }
     body.push(b'}');
@@ -82,14 +83,18 @@ fn ndarray(body: &mut Vec<u8>, names: &str, output: &Output, compat: Compat) -> 
 /// The value of an object with one.
 fn only_value(value: serde_json::Value) -> serde_json::Value {
     match value {
-        serde_json::Value::Object(object) => object.into_iter().next().map(|(_, value)| value).unwrap_or_default(),
+        serde_json::Value::Object(object) => {
+            object.into_iter().next().map(|(_, value)| value).unwrap_or_default()
+        }
         other => other,
     }
 }
 
 fn tensor(body: &mut Vec<u8>, tensor: &Tensor, compat: Compat) -> Result<(), Fault> {
     let shape = serde_json::json!(tensor.shape);
-    body.extend_from_slice(format!("{{\"data\": {{\"names\": [], \"tensor\": {{\"shape\": {shape}, \"values\": ").as_bytes());
+    body.extend_from_slice(
+        format!("{{\"data\": {{\"names\": [], \"tensor\": {{\"shape\": {shape}, \"values\": ").as_bytes(),
+    );
     let count = u32::try_from(tensor.elements.len()).map_err(|_| broken("2^32 values or more".to_owned()))?;
     let flat = Tensor { shape: vec![count], elements: tensor.elements.clone() };
     let flat = crate::values::NamedTensor { name: String::new(), tensor: flat };

@@ -49,7 +49,10 @@ struct FlatTensor<'b> {
 /// What a message holds.
 pub(super) enum Data {
     /// A JSON body in one of MLflow's forms, and the form that the array came in.
-    Array { text: String, form: Form },
+    Array {
+        text: String,
+        form: Form,
+    },
     /// A JSON body in one of MLflow's forms.
     Json(String),
     Text(String),
@@ -142,7 +145,8 @@ fn is_rows(array: &str) -> bool {
 impl FlatTensor<'_> {
     /// The values as nested lists.
     fn nested(&self) -> Result<String, Fault> {
-        let expected = self.shape.iter().try_fold(1_usize, |product, size| product.checked_mul(*size as usize));
+        let expected =
+            self.shape.iter().try_fold(1_usize, |product, size| product.checked_mul(*size as usize));
         if expected != Some(self.values.len()) || self.shape.len() > MAX_RANK {
             let (shape, found) = (&self.shape, self.values.len());
             return Err(bad_input(format!("a tensor of shape {shape:?} does not have {found} values")));

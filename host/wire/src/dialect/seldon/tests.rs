@@ -33,7 +33,8 @@ fn tensor(name: &str, shape: &[u32], values: &[f32]) -> NamedTensor {
 #[test]
 fn arrays_with_names_are_tables_and_those_without_go_by_position() {
     let interface = interface(Some(COLUMNS), &[]);
-    let expected = decode(&interface, r#"{"data": {"names": ["b", "a"], "ndarray": [[2, 1], [4, 3]]}}"#).unwrap();
+    let expected =
+        decode(&interface, r#"{"data": {"names": ["b", "a"], "ndarray": [[2, 1], [4, 3]]}}"#).unwrap();
     let Input::Table(table) = &expected.call.input else { panic!("no table") };
     assert_eq!((&table.columns[0].data, table.rows), (&ColumnData::F64(vec![1.0, 3.0]), 2));
     for body in [
@@ -49,7 +50,10 @@ fn arrays_with_names_are_tables_and_those_without_go_by_position() {
 
 #[test]
 fn a_tensor_keeps_its_shape() {
-    let found = decode(&interface(None, &[]), r#"{"data": {"tensor": {"shape": [2, 1, 3], "values": [1, 2, 3, 4, 5, 6.5]}}}"#);
+    let found = decode(
+        &interface(None, &[]),
+        r#"{"data": {"tensor": {"shape": [2, 1, 3], "values": [1, 2, 3, 4, 5, 6.5]}}}"#,
+    );
     let Input::Tensors(tensors) = found.unwrap().call.input else { panic!("no tensors") };
     assert_eq!(tensors[0].tensor.shape, [2, 1, 3]);
 }
@@ -57,12 +61,18 @@ fn a_tensor_keeps_its_shape() {
 #[test]
 fn texts_and_bytes_go_to_models_that_take_them() {
     let raw = interface(None, &["text/plain", "application/octet-stream"]);
-    let Input::Blob(blob) = decode(&raw, r#"{"strData": "hi"}"#).unwrap().call.input else { panic!("no text") };
+    let Input::Blob(blob) = decode(&raw, r#"{"strData": "hi"}"#).unwrap().call.input else {
+        panic!("no text")
+    };
     assert_eq!((blob.content_type.as_str(), blob.data.as_slice()), ("text/plain", &b"hi"[..]));
-    let Input::Blob(blob) = decode(&raw, r#"{"binData": "AAE="}"#).unwrap().call.input else { panic!("no bytes") };
+    let Input::Blob(blob) = decode(&raw, r#"{"binData": "AAE="}"#).unwrap().call.input else {
+        panic!("no bytes")
+    };
     assert_eq!(blob.data, [0, 1]);
     let texts = interface(Some(r#"[{"type":"string","name":"t"}]"#), &[]);
-    let Input::Table(table) = decode(&texts, r#"{"strData": "hi"}"#).unwrap().call.input else { panic!("no table") };
+    let Input::Table(table) = decode(&texts, r#"{"strData": "hi"}"#).unwrap().call.input else {
+        panic!("no table")
+    };
     assert_eq!(table.columns[0].data, ColumnData::Text(["hi"].into_iter().collect()));
     assert!(decode(&texts, r#"{"binData": "AAE="}"#).unwrap_err().contains("no raw bytes"));
 }
@@ -78,7 +88,10 @@ fn what_is_no_message_is_refused() {
         (r#"{"data": {}}"#, "one of `ndarray`"),
         (r#"{"data": {"tftensor": {}}}"#, "tftensor"),
         (r#"{"data": {"tensor": {"shape": [2], "values": [1]}}}"#, "does not have 1 values"),
-        (r#"{"data": {"tensor": {"shape": [4294967295, 4294967295, 4294967295], "values": [1]}}}"#, "does not have 1"),
+        (
+            r#"{"data": {"tensor": {"shape": [4294967295, 4294967295, 4294967295], "values": [1]}}}"#,
+            "does not have 1",
+        ),
         (r#"{"data": {"ndarray": [[1], [2, 3]]}}"#, "inhomogeneous"),
         (r#"{"binData": "?"}"#, "no base64"),
         (r#"{"strData": "a", "meta": {"puid": 1}}"#, "`meta.puid`"),
@@ -117,7 +130,11 @@ fn an_answer_has_the_form_of_its_request() {
         ),
         (ndarray, two(), r#"{"jsonData": {"y": [1.0], "z": [2.0]}, "meta": {"puid":"p"}}"#),
         (json, one(), r#"{"jsonData": {"y": [1.0, 2.0]}, "meta": {"puid":"made-up","tags":{"k":1}}}"#),
-        (r#"{"strData": "a"}"#, Output::Json("\"b\"".into()), r#"{"strData": "b", "meta": {"puid":"made-up"}}"#),
+        (
+            r#"{"strData": "a"}"#,
+            Output::Json("\"b\"".into()),
+            r#"{"strData": "b", "meta": {"puid":"made-up"}}"#,
+        ),
         (
             r#"{"binData": "AA=="}"#,
             Output::Blob(Blob { content_type: "image/png".into(), data: vec![255, 0] }),
