@@ -23,6 +23,8 @@ pub struct App {
     pub interface: Interface,
     /// A request as MLflow saved it with the model, where there is one.
     pub example: Option<Vec<u8>>,
+    /// The same for requests of named tensors.
+    tensors: Interface,
     /// The bundle's own deadline for a request, where it has one.
     pub time: Option<Duration>,
     /// The bundle's own bound on requests at one time, where it has one.
@@ -76,22 +78,64 @@ impl App {
         patience: Duration,
     ) -> Result<Self, LoadError> {
         let graphs = source.open_graphs()?;
+        let mut tensors = source.interface.clone();
         let (time, concurrency, example) = (source.time, source.concurrency, source.example.take());
         let predictor = match source.component.take() {
             Some(component) => {
                 let guest = source.guest(&component, graphs.clone());
                 Predictor::Sandboxed(Guest::load(engine, guest, patience).await?)
             }
-            None => Predictor::Native(Passthrough::new(&graphs)?),
+            None => {
+                let passthrough = Passthrough::new(&graphs)?;
+                tensors.signature = passthrough.signature_of_tensors(&source.interface.signature);
+                Predictor::Native(passthrough)
+            }
         };
-        let interface = source.interface;
-        Ok(Self { name: source.name, interface, example, time, concurrency, graphs, predictor })
+        Ok(Self {
+            name: source.name,
+            interface: source.interface,
+            tensors,
+            example,
+            time,
+            concurrency,
+            graphs,
+            predictor,
+        })
     }
 
     /// Whether requests run user code in a sandbox.
     #[must_use]
     pub fn is_sandboxed(&self) -> bool {
         matches!(self.predictor, Predictor::Sandboxed(_))
+    }
+
+    /// What a request of named tensors may be: as the signature says, and where a graph is served as it is by its own names where
+    /// the signature has none.
+    #[must_use]
+    pub fn tensors(&self) -> &Interface {
+        &self.tensors
+    }
+
+    /// What it runs on, in the Open Inference Protocol's words.
+    #[must_use]
+    pub fn platform(&self) -> &'static str {
+        match self.predictor {
+            Predictor::Sandboxed(_) => "mlhost_wasm",
+            // Triton's name for the same.
+            Predictor::Native(_) => "onnxruntime_onnx",
+        }
+    }
+
+    /// A call whose client thinks in tensors: a graph that is served as it is gets its own, and so answers them, too.
+    ///
+    /// # Errors
+    ///
+    /// Where a table does not become the graph's tensors.
+    pub fn call_of_tensors(&self, call: Call) -> Result<Call, PredictError> {
+        Ok(match &self.predictor {
+            Predictor::Sandboxed(_) => call,
+            Predictor::Native(passthrough) => passthrough.call_of_tensors(call)?,
+        })
     }
 
     /// Where a request's sandbox begins; `None` without one.

@@ -7,6 +7,7 @@
 use std::time::Instant;
 
 use mlhost_nn::{ComputeRequest, Graph, Graphs, NnError, Port, Spent};
+use mlhost_wire::signature::{Schema, Signature, TensorSpec};
 use mlhost_wire::values::{
     Call, Column, ColumnData, ElementType, Input, NamedTensor, Output, Reply, Table, Tensor,
 };
@@ -48,6 +49,47 @@ impl Passthrough {
             ))
         })?;
         Ok(Self { graph: graph.clone() })
+    }
+
+    /// What it takes and gives as named tensors, where `declared` is the model's signature. Names of the graph's ports stand for
+    /// those that the signature lacks; what is given is the graph's alone to say.
+    #[must_use]
+    pub fn signature_of_tensors(&self, declared: &Signature) -> Signature {
+        let info = self.graph.info();
+        let specs = |ports: &[Port]| {
+            let spec = |port: &Port| TensorSpec {
+                name: Some(port.name.clone()),
+                element_type: port.element_type,
+                shape: port.shape.clone(),
+            };
+            Schema::Tensors(ports.iter().map(spec).collect())
+        };
+        let inputs = match (&declared.inputs, info.inputs.as_slice()) {
+            (None, ports) => specs(ports),
+            (Some(Schema::Tensors(known)), [port]) if known.len() == 1 => {
+                let name = |spec: &TensorSpec| spec.name.clone().unwrap_or_else(|| port.name.clone());
+                Schema::Tensors(
+                    known.iter().map(|spec| TensorSpec { name: Some(name(spec)), ..spec.clone() }).collect(),
+                )
+            }
+            (Some(declared), _) => declared.clone(),
+        };
+        let params = declared.params.clone();
+        Signature { inputs: Some(inputs), outputs: Some(specs(&info.outputs)), params }
+    }
+
+    /// The same call with the graph's own tensors in the place of a table.
+    ///
+    /// # Errors
+    ///
+    /// [`PassthroughError::Input`] names the column and row that do not fit.
+    pub fn call_of_tensors(&self, call: Call) -> Result<Call, PassthroughError> {
+        let Call { input, params } = call;
+        let input = match input {
+            Input::Table(table) => Input::Tensors(self.table_inputs(&table)?),
+            other => other,
+        };
+        Ok(Call { input, params })
     }
 
     /// Runs the graph on one call, and adds to `spent` what that took.

@@ -4,6 +4,7 @@
 //! Called by `cli::serve` with a [`crate::catalog::Catalog`]. The only part of mlhost that serves HTTP.
 
 pub mod body;
+mod compression;
 mod connection;
 mod exchange;
 pub mod handler;

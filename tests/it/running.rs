@@ -29,6 +29,14 @@ pub(crate) struct Answer {
     pub(crate) body: String,
 }
 
+/// An answer whose body may be no text.
+#[derive(Debug)]
+pub(crate) struct RawAnswer {
+    pub(crate) status: u16,
+    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) body: Vec<u8>,
+}
+
 /// The repository's root.
 pub(crate) fn root() -> &'static Path {
     Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
@@ -131,6 +139,36 @@ impl Running {
         answer(agent.run(request))
     }
 
+    /// Any request, just as it is given. Follows no redirect.
+    pub(crate) fn ask(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: Option<&[u8]>,
+    ) -> RawAnswer {
+        let agent: ureq::Agent = ureq::Agent::config_builder()
+            .http_status_as_error(false)
+            .max_redirects(0)
+            .allow_non_standard_methods(true)
+            .timeout_global(Some(PATIENCE))
+            .build()
+            .into();
+        let mut request =
+            ureq::http::Request::builder().method(method).uri(format!("http://{}{path}", self.address()));
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let response = match body {
+            Some(body) => agent.run(request.body(body).unwrap()),
+            None => agent.run(request.body(()).unwrap()),
+        };
+        let (head, mut body) = response.expect("an answer, not a broken connection").into_parts();
+        let mut bytes = Vec::new();
+        body.as_reader().read_to_end(&mut bytes).unwrap();
+        RawAnswer { status: head.status.as_u16(), headers: texts(&head.headers), body: bytes }
+    }
+
     pub(crate) fn post(&self, path: &str, content_type: Option<&str>, body: &[u8]) -> Answer {
         let mut request = agent().post(format!("http://{}{path}", self.address()));
         if let Some(content_type) = content_type {
@@ -214,6 +252,25 @@ impl Answer {
     }
 }
 
+// === impl RawAnswer ===
+
+impl RawAnswer {
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap_or_else(|error| panic!("{error}: {self:?}"))
+    }
+
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+    }
+}
+
+fn texts(headers: &ureq::http::HeaderMap) -> Vec<(String, String)> {
+    let text = |(name, value): (&ureq::http::HeaderName, &ureq::http::HeaderValue)| {
+        (name.to_string(), value.to_str().unwrap().to_owned())
+    };
+    headers.iter().map(text).collect()
+}
+
 fn agent() -> ureq::Agent {
     ureq::Agent::config_builder().http_status_as_error(false).timeout_global(Some(PATIENCE)).build().into()
 }
@@ -222,10 +279,7 @@ fn answer(response: Result<ureq::http::Response<ureq::Body>, ureq::Error>) -> An
     let (head, mut body) = response.expect("an answer, not a broken connection").into_parts();
     let mut text = String::new();
     body.as_reader().read_to_string(&mut text).unwrap();
-    let header = |(name, value): (&ureq::http::HeaderName, &ureq::http::HeaderValue)| {
-        (name.to_string(), value.to_str().unwrap().to_owned())
-    };
-    Answer { status: head.status.as_u16(), headers: head.headers.iter().map(header).collect(), body: text }
+    Answer { status: head.status.as_u16(), headers: texts(&head.headers), body: text }
 }
 
 /// A pipe's lines, read by a thread so that the process never blocks on a full pipe.

@@ -11,6 +11,7 @@ use hyper::body::{Body, Incoming};
 use mlhost_wire::fault::{Fault, FaultKind};
 
 use crate::fault;
+use crate::serve::compression::{Coding, TURN};
 
 /// Bytes of all bodies that may be in memory at one time.
 #[derive(Debug)]
@@ -36,6 +37,24 @@ impl BodyBudget {
     #[must_use]
     pub fn new(bytes: usize) -> Self {
         Self { left: AtomicUsize::new(bytes) }
+    }
+
+    /// Reads a whole body of at most `limit` bytes, which is also the most that it unfolds to where it comes compressed.
+    ///
+    /// # Errors
+    ///
+    /// A fault: too large, no room for it now, not what it is said to be, or broken off by the client.
+    pub(crate) async fn read_coded(
+        &self,
+        body: Incoming,
+        coding: Option<Coding>,
+        limit: usize,
+    ) -> Result<HeldBody<'_>, Fault> {
+        let held = self.read(body, limit).await?;
+        match coding {
+            None => Ok(held),
+            Some(coding) => held.unfolded(coding, limit).await,
+        }
     }
 
     /// Reads a whole body of at most `limit` bytes.
@@ -71,7 +90,32 @@ fn too_large(limit: usize) -> Fault {
 
 // === impl HeldBody ===
 
-impl HeldBody<'_> {
+impl<'a> HeldBody<'a> {
+    /// What the body holds where it is compressed, of at most `limit` bytes. Others get their turn meanwhile.
+    ///
+    /// # Errors
+    ///
+    /// A fault: too large, no room for it now, or not what it is said to be.
+    pub(crate) async fn unfolded(self, coding: Coding, limit: usize) -> Result<HeldBody<'a>, Fault> {
+        let mut held = HeldBody { bytes: Vec::new(), held: Held { budget: self.held.budget, bytes: 0 } };
+        let mut unfolding = coding.unfold(&self.bytes);
+        loop {
+            let left = limit.saturating_sub(held.held.bytes);
+            // One more than there may be: where it comes, there is too much.
+            let piece = unfolding.next(left.saturating_add(1).min(TURN))?;
+            if piece.is_empty() {
+                break;
+            }
+            if piece.len() > left {
+                return Err(too_large(limit));
+            }
+            held.held.take(piece.len())?;
+            held.bytes.push(piece);
+            tokio::task::yield_now().await;
+        }
+        Ok(held)
+    }
+
     /// The body in one piece: as it was read where it came in one frame, which small ones do.
     #[must_use]
     pub fn contiguous(&self) -> Bytes {

@@ -24,6 +24,7 @@ use crate::config::ServerConfig;
 use crate::fault;
 use crate::observe::{Stages, Telemetry};
 use crate::serve::body::BodyBudget;
+use crate::serve::compression;
 use crate::serve::exchange::Exchange;
 use crate::serve::protocol::{self, Endpoint, Protocol};
 use crate::serve::report;
@@ -137,6 +138,8 @@ impl Service {
         if response.status() == StatusCode::SERVICE_UNAVAILABLE {
             response.headers_mut().insert(RETRY_AFTER, RETRY_AFTER_SECONDS);
         }
+        compression::tell_known(&head.headers, &mut response);
+        let mut response = compression::compressed(&head.headers, response).await;
         report::answered(self, &exchange, &mut response);
         under_way.answered();
         Ok(response)
@@ -150,6 +153,7 @@ impl Service {
     ) -> Result<Response<Body>, Fault> {
         match endpoint {
             Endpoint::Mlflow(endpoint) => protocol::mlflow::answer(self, endpoint, exchange, body).await,
+            Endpoint::V2(endpoint) => protocol::v2::answer(self, endpoint, exchange, body).await,
             Endpoint::Kserve(endpoint) => protocol::kserve::answer(self, endpoint, exchange, body).await,
             Endpoint::SageMaker(endpoint) => {
                 protocol::sagemaker::answer(self, endpoint, exchange, body).await

@@ -13,6 +13,7 @@ mod sagemaker;
 mod schema;
 mod seldon;
 mod swagger;
+mod v2;
 mod vertex;
 
 use serde_json::{Map, Value, json};
@@ -55,6 +56,7 @@ pub(crate) fn document(service: &Service) -> Value {
 fn operation(endpoint: Endpoint, models: &Models) -> Operation {
     match endpoint {
         Endpoint::Mlflow(endpoint) => mlflow::operation(endpoint, models),
+        Endpoint::V2(endpoint) => v2::operation(endpoint),
         Endpoint::Kserve(endpoint) => kserve::operation(endpoint, models),
         Endpoint::SageMaker(endpoint) => sagemaker::operation(endpoint, models),
         Endpoint::Vertex(endpoint) => vertex::operation(endpoint, models),
@@ -81,7 +83,7 @@ fn described(route: &Route, operation: Operation, models: &Models) -> Value {
     described
 }
 
-/// Method and path in letters, digits and underscores.
+/// Method and path in letters, digits and underscores, different for each route.
 fn identifier(route: &Route) -> String {
     let mut text = route.method.as_str().to_ascii_lowercase();
     for part in route.path.split(|character: char| !character.is_ascii_alphanumeric()) {
@@ -89,6 +91,9 @@ fn identifier(route: &Route) -> String {
             text.push('_');
             text.push_str(part);
         }
+    }
+    if route.path.len() > 1 && route.path.ends_with('/') {
+        text.push_str("_slash");
     }
     text
 }

@@ -14,6 +14,7 @@ use crate::deployment::Release;
 use crate::fault;
 use crate::observe::Limit;
 use crate::serve::body::HeldBody;
+use crate::serve::compression::Coding;
 use crate::serve::exchange::Exchange;
 use crate::serve::handler::Service;
 
@@ -27,13 +28,14 @@ impl Service {
     ///
     /// # Errors
     ///
-    /// Too large, too slow, broken off, or no room for it now.
+    /// Too large, too slow, broken off, in an unknown coding, or no room for it now.
     pub(crate) async fn read(
         &self,
         exchange: &mut Exchange<'_>,
         body: Incoming,
     ) -> Result<HeldBody<'_>, Fault> {
-        let reading = self.bodies.read(body, self.config.max_body_bytes);
+        let (coding, limit) = (Coding::of_request(exchange.headers())?, self.config.max_body_bytes);
+        let reading = self.bodies.read_coded(body, coding, limit);
         let read = tokio::time::timeout_at(self.deadline(exchange).into(), reading).await;
         exchange.stages.read = exchange.arrival.elapsed();
         let read = read.map_err(|_| fault::deadline()).flatten();

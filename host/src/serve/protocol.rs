@@ -8,12 +8,14 @@ pub(crate) mod kserve;
 pub(crate) mod mlflow;
 pub(crate) mod sagemaker;
 pub(crate) mod seldon;
+pub(crate) mod v2;
 pub(crate) mod vertex;
 
 use mlhost_wire::dialect::azureml::AzureMl;
 use mlhost_wire::dialect::kserve::Kserve;
 use mlhost_wire::dialect::sagemaker::SageMaker;
 use mlhost_wire::dialect::seldon::Seldon;
+use mlhost_wire::dialect::v2::rest;
 use mlhost_wire::dialect::vertex::Vertex;
 use mlhost_wire::dialect::{Answer, Dialect as _};
 use mlhost_wire::fault::Fault;
@@ -27,6 +29,8 @@ use crate::serve::routes::Route;
 pub(crate) enum Protocol {
     /// `mlflow models serve`, and what is mlhost's own.
     Mlflow,
+    /// The Open Inference Protocol, version 2.
+    V2,
     /// KServe's first.
     Kserve,
     /// SageMaker's.
@@ -44,6 +48,8 @@ pub(crate) enum Protocol {
 pub(crate) enum Endpoint {
     /// One of MLflow's.
     Mlflow(mlflow::Endpoint),
+    /// One of the Open Inference Protocol's.
+    V2(v2::Endpoint),
     /// One of KServe V1's.
     Kserve(kserve::Endpoint),
     /// One of SageMaker's.
@@ -58,12 +64,13 @@ pub(crate) enum Endpoint {
 
 /// The routes of every protocol that is served. A platform's own come first: it is what calls them.
 pub(crate) fn routes(platform: &PlatformConfig) -> Vec<Vec<Route>> {
-    let lists: [(ServedProtocol, fn(&PlatformConfig) -> Vec<Route>); 6] = [
+    let lists: [(ServedProtocol, fn(&PlatformConfig) -> Vec<Route>); 7] = [
         (ServedProtocol::SageMaker, sagemaker::routes),
         (ServedProtocol::Vertex, vertex::routes),
         (ServedProtocol::AzureMl, |_| azureml::routes()),
         (ServedProtocol::Seldon, |_| seldon::routes()),
         (ServedProtocol::Mlflow, |_| mlflow::routes()),
+        (ServedProtocol::V2, |_| v2::routes()),
         (ServedProtocol::Kserve, |_| kserve::routes()),
     ];
     let served = lists.iter().filter(|(protocol, _)| platform.protocols.has(*protocol));
@@ -77,6 +84,7 @@ impl Protocol {
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Mlflow => "mlflow",
+            Self::V2 => "v2",
             Self::Kserve => "kserve",
             Self::SageMaker => "sagemaker",
             Self::Vertex => "vertex",
@@ -87,7 +95,11 @@ impl Protocol {
 
     /// The protocol that a path without a route was probably meant for: clients read the error in its words.
     pub(crate) fn of_unknown(path: &str) -> Self {
-        if path.starts_with("/v1/") { Self::Kserve } else { Self::Mlflow }
+        match path.get(..4) {
+            Some("/v1/") => Self::Kserve,
+            Some("/v2/") => Self::V2,
+            _ => Self::Mlflow,
+        }
     }
 
     /// A fault in its words.
@@ -95,6 +107,7 @@ impl Protocol {
         let compat = service.config.compat;
         match self {
             Self::Mlflow => service.mlflow.refuse(fault),
+            Self::V2 => rest::refuse(fault),
             Self::Kserve => Kserve { compat }.refuse(fault),
             Self::SageMaker => SageMaker { compat, accept: None }.refuse(fault),
             Self::Vertex => Vertex { compat }.refuse(fault),
@@ -111,6 +124,7 @@ impl Endpoint {
     pub(crate) fn protocol(self) -> Protocol {
         match self {
             Self::Mlflow(_) => Protocol::Mlflow,
+            Self::V2(_) => Protocol::V2,
             Self::Kserve(_) => Protocol::Kserve,
             Self::SageMaker(_) => Protocol::SageMaker,
             Self::Vertex(_) => Protocol::Vertex,
@@ -123,6 +137,12 @@ impl Endpoint {
 impl From<mlflow::Endpoint> for Endpoint {
     fn from(endpoint: mlflow::Endpoint) -> Self {
         Self::Mlflow(endpoint)
+    }
+}
+
+impl From<v2::Endpoint> for Endpoint {
+    fn from(endpoint: v2::Endpoint) -> Self {
+        Self::V2(endpoint)
     }
 }
 

@@ -41,6 +41,11 @@ impl Operation {
         Self { request: Some(json!({ "required": true, "content": content })), ..self }
     }
 
+    /// The same, which may be left out.
+    pub(super) fn taking_perhaps(self, content: Value) -> Self {
+        Self { request: Some(json!({ "required": false, "content": content })), ..self }
+    }
+
     pub(super) fn parameter(mut self, parameter: Value) -> Self {
         self.parameters.push(parameter);
         self

@@ -42,13 +42,13 @@ macro_rules! forward_scalars {
         }
     };
 }
-pub(super) use forward_scalars;
+pub(in crate::dialect) use forward_scalars;
 
 // === impl Scalar ===
 
 impl Scalar<'_> {
     /// What the value is, for a message.
-    pub(super) fn kind(self) -> &'static str {
+    pub(in crate::dialect) fn kind(self) -> &'static str {
         match self {
             Self::Null => "null",
             Self::Boolean(_) => "a boolean",

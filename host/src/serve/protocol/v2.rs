@@ -1,0 +1,190 @@
+//! The Open Inference Protocol, version 2, over REST: as KServe, Triton, MLServer and Seldon Core 2 have it.
+//!
+//! Called by `serve::handler`. Reads and writes by `mlhost_wire::dialect::v2`; this is what stands around it: routes, and which
+//! model a request means. What Triton has besides and is not here (shared memory, tracing, its log) is 404, as the protocol wants
+//! of extensions that the server's metadata does not list.
+
+mod inference;
+mod models;
+mod repository;
+mod statistics;
+
+use hyper::body::Incoming;
+use hyper::{Method, Response};
+use mlhost_wire::dialect::Answer;
+use mlhost_wire::dialect::v2::ModelVersion;
+use mlhost_wire::fault::Fault;
+use serde_json::json;
+
+use crate::deployment::Release;
+use crate::serve::exchange::Exchange;
+use crate::serve::handler::Service;
+use crate::serve::response::{Body, respond};
+use crate::serve::routes::Route;
+
+/// What its routes lead to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Endpoint {
+    /// What the server is.
+    Server,
+    /// Whether it is alive.
+    Live,
+    /// Whether all its models are ready.
+    Ready,
+    /// What a model takes and gives.
+    Model,
+    /// Whether a model is ready.
+    ModelReady,
+    /// Predict.
+    Infer,
+    /// Predict on a flat object.
+    Generate,
+    /// The same, answered as an event.
+    GenerateStream,
+    /// How a model is served.
+    Config,
+    /// What a model has done.
+    Statistics,
+    /// What all models have done.
+    AllStatistics,
+    /// Every version of every model.
+    Index,
+    /// Have a model loaded.
+    Load,
+    /// Have a model unloaded.
+    Unload,
+}
+
+/// Seldon Core 2 names the model, or the pipeline that it is a step of, in a header.
+const SELDON_MODEL: &str = "seldon-model";
+
+/// What Seldon Core 2 adds to the name of a pipeline.
+const SELDON_PIPELINE: &str = ".pipeline";
+
+pub(crate) fn routes() -> Vec<Route> {
+    let route = |method, path: &'static str, endpoint: Endpoint| {
+        let (summary, test) = endpoint.about();
+        Route::new(method, path, endpoint).about(summary, test)
+    };
+    let get = |path, endpoint| route(Method::GET, path, endpoint);
+    let post = |path, endpoint| route(Method::POST, path, endpoint);
+    vec![
+        get("/v2", Endpoint::Server),
+        // As the protocol's OpenAPI document has it.
+        get("/v2/", Endpoint::Server),
+        get("/v2/health/live", Endpoint::Live),
+        get("/v2/health/ready", Endpoint::Ready),
+        get("/v2/models/stats", Endpoint::AllStatistics),
+        get("/v2/models/{model}", Endpoint::Model),
+        get("/v2/models/{model}/versions/{version}", Endpoint::Model),
+        get("/v2/models/{model}/ready", Endpoint::ModelReady),
+        get("/v2/models/{model}/versions/{version}/ready", Endpoint::ModelReady),
+        post("/v2/models/{model}/infer", Endpoint::Infer),
+        post("/v2/models/{model}/versions/{version}/infer", Endpoint::Infer),
+        post("/v2/models/{model}/generate", Endpoint::Generate),
+        post("/v2/models/{model}/versions/{version}/generate", Endpoint::Generate),
+        post("/v2/models/{model}/generate_stream", Endpoint::GenerateStream),
+        post("/v2/models/{model}/versions/{version}/generate_stream", Endpoint::GenerateStream),
+        get("/v2/models/{model}/config", Endpoint::Config),
+        get("/v2/models/{model}/versions/{version}/config", Endpoint::Config),
+        get("/v2/models/{model}/stats", Endpoint::Statistics),
+        get("/v2/models/{model}/versions/{version}/stats", Endpoint::Statistics),
+        post("/v2/repository/index", Endpoint::Index),
+        post("/v2/repository/{repository}/index", Endpoint::Index),
+        post("/v2/repository/models/{model}/load", Endpoint::Load),
+        post("/v2/repository/{repository}/models/{model}/load", Endpoint::Load),
+        post("/v2/repository/models/{model}/unload", Endpoint::Unload),
+        post("/v2/repository/{repository}/models/{model}/unload", Endpoint::Unload),
+    ]
+}
+
+// === impl Endpoint ===
+
+impl Endpoint {
+    /// What it does, and the test that holds it.
+    fn about(self) -> (&'static str, &'static str) {
+        const CAPTURED: &str = "every_captured_request_is_answered_as_triton_did_or_listed";
+        const REFUSED: &str = "what_does_not_fit_is_400_with_a_message_and_never_another_status";
+        const FLAT: &str = "a_flat_object_is_answered_with_one_or_as_an_event";
+        const COUNTED: &str = "statistics_count_what_was_answered_and_what_was_refused";
+        match self {
+            Self::Server => ("what the server is", CAPTURED),
+            Self::Live => ("whether the server is alive", CAPTURED),
+            Self::Ready => ("whether all models are ready", CAPTURED),
+            Self::Model => ("what a model takes and gives", CAPTURED),
+            Self::ModelReady => ("whether a model is ready", CAPTURED),
+            Self::Infer => ("predict on tensors, in JSON or binary", CAPTURED),
+            Self::Generate => ("predict on a flat object", FLAT),
+            Self::GenerateStream => ("the same, answered as an event", FLAT),
+            Self::Config => ("how a model is served", CAPTURED),
+            Self::Statistics => ("what a model has done", COUNTED),
+            Self::AllStatistics => ("what all models have done", COUNTED),
+            Self::Index => ("every version of every model", CAPTURED),
+            Self::Load => ("load a model, where clients may", REFUSED),
+            Self::Unload => ("unload a model, where clients may", REFUSED),
+        }
+    }
+}
+
+pub(crate) async fn answer(
+    service: &Service,
+    endpoint: Endpoint,
+    exchange: &mut Exchange<'_>,
+    body: Incoming,
+) -> Result<Response<Body>, Fault> {
+    redirect_to_seldons(exchange);
+    let answer = match endpoint {
+        Endpoint::Server => server(service),
+        // It answers.
+        Endpoint::Live => health("live"),
+        Endpoint::Ready => models::all_ready(service)?,
+        Endpoint::Model => models::metadata(service, exchange)?,
+        Endpoint::ModelReady => models::ready(service, exchange)?,
+        Endpoint::Config => models::config(service, exchange)?,
+        Endpoint::Infer => inference::infer(service, exchange, body).await?,
+        Endpoint::Generate => inference::generate(service, exchange, body, inference::Form::Object).await?,
+        Endpoint::GenerateStream => {
+            inference::generate(service, exchange, body, inference::Form::Event).await?
+        }
+        Endpoint::Statistics => statistics::of_model(service, exchange)?,
+        Endpoint::AllStatistics => statistics::of_all(service),
+        Endpoint::Index => repository::index(service, exchange, body).await?,
+        Endpoint::Load => repository::load(service, exchange, body).await?,
+        Endpoint::Unload => repository::unload(service, exchange, body).await?,
+    };
+    Ok(respond(answer))
+}
+
+/// The answer to `GET /v2`.
+fn server(service: &Service) -> Answer {
+    let mut extensions = vec![
+        "binary_tensor_data",
+        "classification",
+        "generate",
+        "model_configuration",
+        "parameters",
+        "statistics",
+    ];
+    if repository::is_open(service) {
+        extensions.push("model_repository");
+    }
+    let body = json!({ "name": "mlhost", "version": env!("CARGO_PKG_VERSION"), "extensions": extensions });
+    Answer::json(200, body.to_string().into_bytes())
+}
+
+/// Yes. KServe reads the body, all others the status alone.
+fn health(what: &str) -> Answer {
+    Answer::json(200, format!("{{\"{what}\":true}}").into_bytes())
+}
+
+/// Takes the model's name from Seldon's header, where there is one.
+fn redirect_to_seldons(exchange: &mut Exchange<'_>) {
+    let Some(name) = exchange.header(SELDON_MODEL).filter(|_| exchange.model.is_some()) else { return };
+    let name = name.strip_suffix(SELDON_PIPELINE).unwrap_or(name).to_owned();
+    exchange.model = Some(name.into());
+}
+
+/// What a release is called in answers.
+fn model_version(release: &Release) -> ModelVersion<'_> {
+    ModelVersion { name: &release.app.name, version: release.version.name() }
+}
