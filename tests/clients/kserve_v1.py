@@ -25,8 +25,13 @@ async def main():
             assert answer.json() == {"models": ["flowers"]}, answer.text
         with checks.check("is_model_ready"):
             assert await client.is_model_ready(server.url, "flowers")
-        with checks.check("is_model_ready of an unknown model is false"):
-            assert not await client.is_model_ready(server.url, "nope")
+        with checks.check("is_model_ready of an unknown model is 404"):
+            try:
+                await client.is_model_ready(server.url, "nope")
+            except httpx.HTTPStatusError as error:
+                assert error.response.status_code == 404, error
+            else:
+                raise AssertionError("it is ready")
         for name, instances in [("records", [ROW, ROW]), ("rows by position", [list(ROW.values())] * 2)]:
             with checks.check(f"infer: {name}"):
                 answer = await client.infer(server.url, {"instances": instances}, model_name="flowers")

@@ -41,7 +41,7 @@ class FrontEnd(BaseHTTPRequestHandler):
         assert raw or path == f"/v1/{ENDPOINT}:predict", self.path
         content_type = self.headers["content-type"]
         if raw:
-            message = json.loads(body)
+            message = json.loads(body)["httpBody"]
             content_type, body = message["contentType"], base64.b64decode(message["data"])
         connection = http.client.HTTPConnection(self.server.container)
         connection.request("POST", self.server.predict, body, {"content-type": content_type})

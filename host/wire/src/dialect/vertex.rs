@@ -24,7 +24,8 @@ impl Dialect for Vertex {
     type Envelope = ();
 
     fn decode(&self, request: Request<'_>, interface: &Interface) -> Result<Decoded<()>, Fault> {
-        let words = Words { params: Some("parameters"), by_position: true, ..Words::default() };
+        let words =
+            Words { params: Some("parameters"), by_position: true, floats_only: true, ..Words::default() };
         let call = match request.content_type {
             Some(header) if !is_json(header) => {
                 Mlflow { compat: self.compat }.decode(request, interface)?.call
@@ -77,6 +78,9 @@ mod tests {
         let k = |value| vec![Param { name: "k".into(), value: Value::Integer(value) }];
         assert_eq!(read_k(r#"{"instances": [[1]], "parameters": {"k": 3}}"#).unwrap(), k(3));
         assert_eq!(read_k(r#"{"instances": [[1]], "params": {"k": 2}}"#).unwrap(), k(2));
+        // As the SDK sends an integer.
+        assert_eq!(read_k(r#"{"instances": [[1.0]], "parameters": {"k": 3.0}}"#).unwrap(), k(3));
+        assert!(read_k(r#"{"instances": [[1]], "parameters": {"k": 3.5}}"#).is_err());
         assert_eq!(read_k(r#"{"instances": [[1]]}"#).unwrap(), k(1));
         assert!(read_k(r#"{"instances": [[1]], "parameters": {"k": "x"}}"#).is_err());
     }
