@@ -10,7 +10,9 @@ use clap::Parser as _;
 mod args;
 mod build;
 mod compile;
+mod door;
 mod fetch_runtime;
+mod file_limit;
 mod inspect;
 mod log;
 mod mlflow_shim;
@@ -23,6 +25,7 @@ mod platform;
 mod predict;
 mod progress;
 mod serve;
+mod token;
 mod validate;
 
 use args::{Args, Command};
@@ -48,6 +51,7 @@ pub fn main() -> ExitCode {
         Command::Compile(args) => compile::run(&args),
         Command::Inspect(args) => inspect::run(&args),
         Command::MlflowShim(args) => mlflow_shim::run(&args),
+        Command::Token(args) => token::run(&args),
         Command::FetchRuntime => fetch_runtime::run(),
     };
     log::flush();

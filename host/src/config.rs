@@ -14,6 +14,12 @@ use mlhost_nn::GraphOptions;
 use mlhost_sandbox::{Limits, WasiGrants};
 use mlhost_wire::dialect::mlflow::Compat;
 
+use crate::serve::cors::Cors;
+
+mod connections;
+
+pub use connections::ConnectionConfig;
+
 mod model_config;
 
 pub use model_config::{model_config_overrides, override_model_config};
@@ -176,6 +182,12 @@ pub struct ServerConfig {
     pub compat: Compat,
     /// How long requests may take to end once the server is told to stop.
     pub drain: Duration,
+    /// Before that, how long it takes requests on though it says that it is not ready.
+    pub drain_delay: Duration,
+    /// What a connection may do.
+    pub connections: ConnectionConfig,
+    /// Which pages' scripts may read answers.
+    pub cors: Option<Cors>,
     /// Where the server runs, and which protocols that asks for.
     pub platform: PlatformConfig,
 }
@@ -216,6 +228,9 @@ impl Default for ServerConfig {
             timeout: Duration::from_secs(60),
             compat: Compat::default(),
             drain: Duration::from_secs(30),
+            drain_delay: Duration::ZERO,
+            connections: ConnectionConfig::default(),
+            cors: None,
             platform: PlatformConfig::default(),
         }
     }

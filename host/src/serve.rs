@@ -3,18 +3,23 @@
 //!
 //! Called by `cli::serve` with a [`crate::catalog::Catalog`]. The only part of mlhost that serves HTTP.
 
+mod activity;
 pub mod body;
 mod compression;
 mod connection;
+pub mod cors;
 mod exchange;
 pub mod handler;
 mod identifier;
+mod noted;
 mod openapi;
 mod prediction;
 mod protocol;
 mod report;
 mod response;
+mod room;
 mod routes;
+mod scope;
 pub mod server;
 mod status;
 pub mod table;

@@ -5,8 +5,10 @@
 
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests fail by panicking")]
 
+mod access;
 mod bad_input;
 mod batching;
+mod certificates;
 mod code_cache;
 mod command_line;
 mod dependencies;
@@ -14,6 +16,7 @@ mod faults;
 mod fuzzed;
 mod hostile;
 mod http2;
+mod limits;
 mod media;
 mod minilm;
 mod mlflow_replay;
@@ -36,6 +39,7 @@ mod running;
 mod samples;
 mod shutdown;
 mod snapshot;
+mod tls;
 mod v2;
 mod validate;
 mod warm_up;

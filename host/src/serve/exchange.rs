@@ -4,6 +4,7 @@
 //! how long each stage took. Whoever reports on requests (metrics, log, traces) reads it when the answer is there.
 
 use std::borrow::Cow;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -12,6 +13,7 @@ use hyper::header::{CONTENT_TYPE, HeaderValue};
 use hyper::http::request::Parts;
 use mlhost_wire::fault::{Fault, FaultKind};
 
+use crate::access::keys::Key;
 use crate::deployment::Release;
 use crate::observe::Stages;
 use crate::serve::protocol::Protocol;
@@ -20,6 +22,10 @@ use crate::serve::protocol::Protocol;
 pub(crate) struct Exchange<'a> {
     /// Method, path and headers.
     pub(crate) head: &'a Parts,
+    /// The other end of its connection.
+    pub(crate) peer: IpAddr,
+    /// Whose it is, where there are keys and it was admitted.
+    pub(crate) key: Option<Arc<Key>>,
     /// In whose words it is answered.
     pub(crate) protocol: Protocol,
     /// The model that its path names.

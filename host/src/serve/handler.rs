@@ -4,6 +4,7 @@
 //! then an answer here: exactly one for every request, whatever happens in it.
 
 use std::convert::Infallible;
+use std::net::IpAddr;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -11,7 +12,8 @@ use std::time::Instant;
 
 use futures_util::FutureExt as _;
 use hyper::body::Incoming;
-use hyper::header::{ALLOW, HeaderValue, RETRY_AFTER};
+use hyper::header::{ALLOW, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
+use hyper::http::request::Parts;
 use hyper::{Request, Response, StatusCode};
 use mlhost_wire::dialect::Answer;
 use mlhost_wire::dialect::mlflow::Mlflow;
@@ -19,10 +21,12 @@ use mlhost_wire::fault::{Fault, FaultKind};
 use prometheus_client::registry::Registry;
 use tokio::sync::Semaphore;
 
+use crate::access::{Access, Refusal};
 use crate::catalog::Catalog;
 use crate::config::ServerConfig;
 use crate::fault;
 use crate::observe::{Stages, Telemetry};
+use crate::readiness::Readiness;
 use crate::serve::body::BodyBudget;
 use crate::serve::compression;
 use crate::serve::exchange::Exchange;
@@ -46,6 +50,8 @@ pub struct Service {
     references: AtomicU64,
     pub(crate) metrics: Registry,
     pub(crate) routes: Routes,
+    pub(crate) access: Arc<Access>,
+    pub(crate) readiness: Readiness,
     pub(crate) telemetry: Arc<Telemetry>,
 }
 
@@ -62,8 +68,15 @@ impl Service {
     /// # Errors
     ///
     /// Where two routes stand in each other's way.
-    pub fn new(catalog: Arc<Catalog>, config: ServerConfig) -> Result<Self, ServiceError> {
+    pub fn new(
+        catalog: Arc<Catalog>,
+        config: ServerConfig,
+        access: Arc<Access>,
+        readiness: Readiness,
+    ) -> Result<Self, ServiceError> {
         Ok(Self {
+            access,
+            readiness,
             metrics: status::registry(&catalog),
             requests: Semaphore::new(config.max_requests),
             bodies: BodyBudget::new(config.max_bodies_bytes),
@@ -102,38 +115,45 @@ impl Service {
     /// # Errors
     ///
     /// None.
-    pub async fn answer(&self, request: Request<Incoming>) -> Result<Response<Body>, Infallible> {
+    pub async fn answer(
+        &self,
+        peer: IpAddr,
+        request: Request<Incoming>,
+    ) -> Result<Response<Body>, Infallible> {
         let under_way = self.telemetry.begin();
         let (head, body) = request.into_parts();
+        let cors = self.config.cors.as_ref();
+        let mut response = match cors.and_then(|cors| cors.preflight(&head)) {
+            Some(response) => response,
+            None => self.answer_asked(peer, &head, body).await,
+        };
+        if let Some(cors) = cors {
+            cors.mark(&head.headers, response.headers_mut());
+        }
+        under_way.answered();
+        Ok(response)
+    }
+
+    /// Answers a request that asks for something, if it is admitted.
+    async fn answer_asked(&self, peer: IpAddr, head: &Parts, body: Incoming) -> Response<Body> {
+        let found = self.routes.find(&head.method, &head.uri);
         let mut exchange = Exchange {
-            head: &head,
-            protocol: Protocol::Mlflow,
+            head,
+            peer,
+            key: None,
+            protocol: found.protocol(&head.uri),
             model: None,
             version: None,
             arrival: Instant::now(),
             release: None,
             stages: Stages::default(),
         };
-        let mut response = match self.routes.find(&head.method, &head.uri) {
-            Found::Endpoint { endpoint, model, version } => {
-                (exchange.protocol, exchange.model, exchange.version) = (endpoint.protocol(), model, version);
-                let outcome = AssertUnwindSafe(self.answer_at(endpoint, &mut exchange, body)).catch_unwind();
-                outcome
-                    .await
-                    .unwrap_or_else(|_| Err(fault::internal("a panic; its message is above")))
-                    .unwrap_or_else(|fault| respond(self.refuse(exchange.protocol, &fault)))
+        let mut response = match self.access.admit(found.need(&head.uri), exchange.peer, &head.headers) {
+            Ok(key) => {
+                exchange.key = key;
+                self.answer_found(found, &mut exchange, body).await
             }
-            Found::WrongMethod { protocol, allowed } => {
-                exchange.protocol = protocol;
-                self.wrong_method(&exchange, &allowed)
-            }
-            Found::Slashed(path) => redirect(path, head.uri.query()),
-            Found::Unknown => {
-                exchange.protocol = Protocol::of_unknown(head.uri.path());
-                let public =
-                    format!("there is no `{}`; served are {}", head.uri.path(), self.protocols().join(", "));
-                respond(self.refuse(exchange.protocol, &Fault::new(FaultKind::NotFound, public)))
-            }
+            Err(refusal) => self.turn_away(&exchange, &refusal),
         };
         if response.status() == StatusCode::SERVICE_UNAVAILABLE {
             response.headers_mut().insert(RETRY_AFTER, RETRY_AFTER_SECONDS);
@@ -141,8 +161,32 @@ impl Service {
         compression::tell_known(&head.headers, &mut response);
         let mut response = compression::compressed(&head.headers, response).await;
         report::answered(self, &exchange, &mut response);
-        under_way.answered();
-        Ok(response)
+        response
+    }
+
+    async fn answer_found<'a>(
+        &self,
+        found: Found<'a>,
+        exchange: &mut Exchange<'a>,
+        body: Incoming,
+    ) -> Response<Body> {
+        match found {
+            Found::Endpoint { endpoint, model, version } => {
+                (exchange.model, exchange.version) = (model, version);
+                let outcome = AssertUnwindSafe(self.answer_at(endpoint, exchange, body)).catch_unwind();
+                outcome
+                    .await
+                    .unwrap_or_else(|_| Err(fault::internal("a panic; its message is above")))
+                    .unwrap_or_else(|fault| respond(self.refuse(exchange.protocol, &fault)))
+            }
+            Found::WrongMethod { allowed, .. } => self.wrong_method(exchange, &allowed),
+            Found::Slashed(path) => redirect(path, exchange.head.uri.query()),
+            Found::Unknown => {
+                let path = exchange.head.uri.path();
+                let public = format!("there is no `{path}`; served are {}", self.protocols().join(", "));
+                respond(self.refuse(exchange.protocol, &Fault::new(FaultKind::NotFound, public)))
+            }
+        }
     }
 
     async fn answer_at(
@@ -162,6 +206,19 @@ impl Service {
             Endpoint::AzureMl(endpoint) => protocol::azureml::answer(self, endpoint, exchange, body).await,
             Endpoint::Seldon(endpoint) => protocol::seldon::answer(self, endpoint, exchange, body).await,
         }
+    }
+
+    /// The answer to a request that is not admitted.
+    fn turn_away(&self, exchange: &Exchange<'_>, refusal: &Refusal) -> Response<Body> {
+        let mut response = respond(self.refuse(exchange.protocol, &refusal.fault));
+        let headers = response.headers_mut();
+        if let Some(challenge) = refusal.challenge {
+            headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
+        }
+        if let Some(seconds) = refusal.retry_after {
+            headers.insert(RETRY_AFTER, seconds.into());
+        }
+        response
     }
 
     fn wrong_method(&self, exchange: &Exchange<'_>, allowed: &str) -> Response<Body> {

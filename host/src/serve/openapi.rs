@@ -16,25 +16,31 @@ mod swagger;
 mod v2;
 mod vertex;
 
+use hyper::Uri;
 use serde_json::{Map, Value, json};
 
 use self::model::Models;
 use self::operation::Operation;
+use crate::access::Need;
+use crate::serve::exchange::Exchange;
 use crate::serve::handler::Service;
-use crate::serve::protocol::Endpoint;
+use crate::serve::protocol::{Endpoint, Protocol};
 use crate::serve::routes::Route;
 
 pub(crate) use self::page::page;
 pub(crate) use self::swagger::swagger;
 
-/// The document.
-pub(crate) fn document(service: &Service) -> Value {
-    let models = Models::of(&service.catalog);
+/// The document, with the models that the request may know of.
+pub(crate) fn document(service: &Service, exchange: &Exchange<'_>) -> Value {
+    described_all(service, &Models::of(service.models(exchange)))
+}
+
+fn described_all(service: &Service, models: &Models) -> Value {
     let mut paths: Map<String, Value> = Map::new();
     for route in service.routes.all() {
-        let operation = operation(route.endpoint, &models);
+        let operation = admitted(service, route.endpoint, operation(route.endpoint, models));
         let item = paths.entry(route.path.clone().into_owned()).or_insert_with(|| json!({}));
-        item[route.method.as_str().to_ascii_lowercase()] = described(route, operation, &models);
+        item[route.method.as_str().to_ascii_lowercase()] = described(route, operation, models);
     }
     let mut schemas = models.schemas();
     schemas.append(&mut operation::errors());
@@ -63,6 +69,24 @@ fn operation(endpoint: Endpoint, models: &Models) -> Operation {
         Endpoint::AzureMl(endpoint) => azureml::operation(endpoint, models),
         Endpoint::Seldon(endpoint) => seldon::operation(endpoint, models),
     }
+}
+
+/// The same, with how it is refused to whom it is not for.
+fn admitted(service: &Service, endpoint: Endpoint, operation: Operation) -> Operation {
+    let keyed = service.access.key_file().is_some();
+    let refused: &[u16] = match endpoint.need(&Uri::from_static("/")) {
+        Need::Health => &[],
+        _ if keyed => &[401, 403, 429],
+        _ if service.access.limits_addresses() => &[429],
+        _ => &[],
+    };
+    let error = match endpoint.protocol() {
+        Protocol::Mlflow | Protocol::SageMaker => "MlflowError",
+        Protocol::V2 | Protocol::Kserve | Protocol::Vertex => "Error",
+        Protocol::AzureMl => "Message",
+        Protocol::Seldon => "SeldonError",
+    };
+    operation.refusing(error, refused)
 }
 
 fn described(route: &Route, operation: Operation, models: &Models) -> Value {

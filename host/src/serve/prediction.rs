@@ -13,7 +13,7 @@ use mlhost_wire::values::Reply;
 use crate::deployment::Release;
 use crate::fault;
 use crate::observe::Limit;
-use crate::serve::body::HeldBody;
+use crate::serve::body::{BodyLimits, HeldBody};
 use crate::serve::compression::Coding;
 use crate::serve::exchange::Exchange;
 use crate::serve::handler::Service;
@@ -34,11 +34,14 @@ impl Service {
         exchange: &mut Exchange<'_>,
         body: Incoming,
     ) -> Result<HeldBody<'_>, Fault> {
-        let (coding, limit) = (Coding::of_request(exchange.headers())?, self.config.max_body_bytes);
-        let reading = self.bodies.read_coded(body, coding, limit);
-        let read = tokio::time::timeout_at(self.deadline(exchange).into(), reading).await;
+        let coding = Coding::of_request(exchange.headers())?;
+        let limits = BodyLimits {
+            bytes: self.config.max_body_bytes,
+            deadline: self.deadline(exchange),
+            least_rate: self.config.connections.least_body_rate,
+        };
+        let read = self.bodies.read_coded(body, coding, limits).await;
         exchange.stages.read = exchange.arrival.elapsed();
-        let read = read.map_err(|_| fault::deadline()).flatten();
         if let Err(fault) = &read {
             self.note_unread(fault.kind);
         }
@@ -59,7 +62,7 @@ impl Service {
         // Tried, not awaited: a request that would have to wait for a sandbox is told so at once.
         let _permit = self.requests.try_acquire().map_err(|_| self.no_room(Limit::Requests))?;
         // Once and for all of this request: another version may take over meanwhile.
-        let deployment = self.catalog.find(exchange.model.as_deref())?;
+        let deployment = self.model(exchange)?;
         let picked = deployment.pick(exchange.version.as_deref(), |name| exchange.header(name))?;
         let release = picked.release;
         exchange.release = Some(release.clone());
@@ -95,7 +98,7 @@ impl Service {
         let limit = match kind {
             FaultKind::TooLarge => Limit::Body,
             FaultKind::Overloaded => Limit::Bodies,
-            FaultKind::Deadline => Limit::Time,
+            FaultKind::Deadline | FaultKind::TooSlow => Limit::Time,
             _ => return,
         };
         self.telemetry.limits.hit(limit);

@@ -11,6 +11,7 @@ pub(crate) mod seldon;
 pub(crate) mod v2;
 pub(crate) mod vertex;
 
+use hyper::Uri;
 use mlhost_wire::dialect::azureml::AzureMl;
 use mlhost_wire::dialect::kserve::Kserve;
 use mlhost_wire::dialect::sagemaker::SageMaker;
@@ -20,6 +21,7 @@ use mlhost_wire::dialect::vertex::Vertex;
 use mlhost_wire::dialect::{Answer, Dialect as _};
 use mlhost_wire::fault::Fault;
 
+use crate::access::Need;
 use crate::config::{PlatformConfig, ServedProtocol};
 use crate::serve::handler::Service;
 use crate::serve::routes::Route;
@@ -130,6 +132,19 @@ impl Endpoint {
             Self::Vertex(_) => Protocol::Vertex,
             Self::AzureMl(_) => Protocol::AzureMl,
             Self::Seldon(_) => Protocol::Seldon,
+        }
+    }
+
+    /// What a request to it needs.
+    pub(crate) fn need(self, uri: &Uri) -> Need {
+        match self {
+            Self::Mlflow(endpoint) => endpoint.need(uri),
+            Self::V2(endpoint) => endpoint.need(),
+            Self::Kserve(endpoint) => endpoint.need(),
+            Self::SageMaker(endpoint) => endpoint.need(),
+            Self::Vertex(endpoint) => endpoint.need(),
+            Self::AzureMl(endpoint) => endpoint.need(),
+            Self::Seldon(endpoint) => endpoint.need(),
         }
     }
 }

@@ -9,10 +9,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::TcpListener;
-use tokio::sync::Semaphore;
 
+use crate::serve::connection::Http;
 use crate::serve::handler::Service;
+use crate::serve::room::Room;
 use crate::serve::worker::{Admitted, Worker};
+use crate::tls::Tls;
 
 /// How long to wait after the system had no file descriptor left for a connection.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
@@ -23,6 +25,8 @@ pub struct Server {
     pub listener: TcpListener,
     /// Connections at one time.
     pub max_connections: usize,
+    /// What encrypts them, where they are to be.
+    pub tls: Option<Arc<Tls>>,
     /// Threads that serve them, at least 1.
     pub workers: usize,
     /// How long requests may take to end after the stop.
@@ -39,31 +43,38 @@ impl Server {
     ///
     /// When the operating system has no thread to give.
     pub async fn run(self, service: Arc<Service>, stop: impl Future<Output = ()>) -> io::Result<bool> {
+        let room = Room::new(self.max_connections, service.config.connections.max_per_address);
         let workers = (0..self.workers.max(1))
-            .map(|number| Worker::start(number, Arc::clone(&service)))
+            .map(|number| {
+                Worker::start(number, Http::new(Arc::clone(&service), self.tls.clone(), room.wish()))
+            })
             .collect::<io::Result<Vec<_>>>()?;
-        let connections = Arc::new(Semaphore::new(self.max_connections));
         let mut stop = pin!(stop);
         // Said once, and not twenty times a second.
         let mut refusing = false;
         loop {
-            // The permit first: a connection that cannot be served stays in the system's backlog.
+            // One at a time: while this one waits for a place, others stay in the system's backlog.
             let next = async {
-                let permit = Arc::clone(&connections).acquire_owned().await;
-                (permit, self.listener.accept().await)
+                let (stream, peer) = self.listener.accept().await?;
+                let peer = peer.ip().to_canonical();
+                let place = room.enter(peer).await;
+                stream.into_std().map(|stream| (stream, peer, place))
             };
-            let (permit, accepted) = tokio::select! {
-                next = next => next,
+            let accepted = tokio::select! {
+                accepted = next => accepted,
                 () = &mut stop => break,
             };
-            match (permit, accepted.and_then(|(stream, _)| stream.into_std())) {
-                (Ok(permit), Ok(stream)) => {
+            match accepted {
+                Ok((stream, peer, Some(place))) => {
                     refusing = false;
                     if let Some(worker) = workers.iter().min_by_key(|worker| worker.load()) {
-                        worker.serve(Admitted::new(stream, permit));
+                        worker.serve(Admitted::new(stream, peer, place));
                     }
                 }
-                (_, Err(error)) => {
+                Ok((_, peer, None)) => {
+                    tracing::debug!(%peer, "a client address has as many connections as it may");
+                }
+                Err(error) => {
                     if !refusing {
                         let hint = "`ulimit -n` is how many files and connections a process may have";
                         tracing::warn!(%error, hint, "cannot accept a connection: trying again until it can be done");
@@ -71,8 +82,6 @@ impl Server {
                     refusing = true;
                     tokio::time::sleep(ACCEPT_PAUSE).await;
                 }
-                // The semaphore is never closed.
-                (Err(_), _) => break,
             }
         }
         drop(self.listener);

@@ -77,7 +77,7 @@ fn seldon_takes_feedback_and_says_what_it_is() {
     }
     assert_eq!(server.get("/health/ping").body, "pong");
     for path in ["/health/status", "/api/v1.0/health/status"] {
-        assert_eq!(server.get(path).json()["jsonData"], json!({"name": "classifier", "ready": true}));
+        assert_eq!(server.get(path).json()["jsonData"], json!({"ready": true}));
     }
     for path in ["/metadata", "/api/v1.0/metadata"] {
         let metadata = server.get(path).json();

@@ -1,16 +1,17 @@
 //! The models of the document, and the schemas that their signatures make.
 //!
-//! Made by [`super::document`] from the catalog. Each model has three schemas: `NAME.input` for the forms of a request,
+//! Made by [`super::document`] for a request. Each model has three schemas: `NAME.input` for the forms of a request,
 //! `NAME.output` for predictions as MLflow lays them out, `NAME.rows` for predictions row by row.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use mlhost_wire::signature::{Schema, Signature};
 use serde_json::{Map, Value, json};
 
 use super::operation::reference;
 use super::schema::{cell, params, record, row, tensor};
-use crate::catalog::Catalog;
+use crate::deployment::Deployment;
 
 /// Every model that is served.
 pub(super) struct Models {
@@ -33,10 +34,10 @@ struct Model {
 // === impl Models ===
 
 impl Models {
-    /// Those of the catalog that are ready.
-    pub(super) fn of(catalog: &Catalog) -> Self {
+    /// Those of them that are ready.
+    pub(super) fn of(models: Vec<(String, Arc<Deployment>)>) -> Self {
         let mut keys = BTreeSet::new();
-        let models = catalog.models().into_iter().filter_map(|(name, deployment)| {
+        let models = models.into_iter().filter_map(|(name, deployment)| {
             let release = deployment.current()?;
             let plain = |character: char| {
                 if character.is_ascii_alphanumeric() || "._-".contains(character) { character } else { '_' }

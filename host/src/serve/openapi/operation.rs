@@ -83,11 +83,13 @@ pub(super) fn of_json(schema: Value) -> Value {
 fn meaning(status: u16) -> &'static str {
     match status {
         400 => "The request's content is wrong; the message says what and where",
-        403 => "This server does not do that for clients",
+        401 => "The request brings no key that this server knows",
+        403 => "Not for this client",
         404 => "There is no such model or version",
         409 => "There is one of that name already",
         413 => "The body is larger than allowed",
         415 => "The body's media type is not one that is served",
+        429 => "As many requests as there may be for now",
         431 => "A request's name is longer than allowed",
         500 => "The model failed",
         501 => "No model here does that",

@@ -6,10 +6,12 @@
 use serde_json::{Map, Value, json};
 
 use super::model::Models;
+use crate::serve::exchange::Exchange;
 use crate::serve::handler::Service;
 
-pub(crate) fn swagger(service: &Service) -> Value {
-    let models = Models::of(&service.catalog);
+/// The document, with the models that the request may know of.
+pub(crate) fn swagger(service: &Service, exchange: &Exchange<'_>) -> Value {
+    let models = Models::of(service.models(exchange));
     let mut definitions: Map<String, Value> =
         models.schemas().into_iter().map(|(name, schema)| (name, plainer(schema))).collect();
     let input = json!({ "type": "object", "properties": { "input_data": plainer(models.any("instances")) } });

@@ -2,11 +2,15 @@
 //! is declared, every status is one.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use serde_json::Value;
 
 use super::*;
-use crate::config::{PlatformConfig, Protocols, ServedProtocol, ServerConfig};
+use crate::access::Access;
+use crate::catalog::Catalog;
+use crate::config::{AccessConfig, PlatformConfig, Protocols, ServedProtocol, ServerConfig, VertexRoutes};
+use crate::readiness::Readiness;
 
 /// A server of everything, and no model.
 fn service() -> Service {
@@ -15,8 +19,17 @@ fn service() -> Service {
         multi_model: true,
         ..PlatformConfig::default()
     };
+    service_on(platform)
+}
+
+fn service_on(platform: PlatformConfig) -> Service {
     let config = ServerConfig { platform, ..ServerConfig::default() };
-    Service::new(std::sync::Arc::new(crate::catalog::Catalog::empty()), config).unwrap()
+    let access = Access::new(&AccessConfig::default()).unwrap();
+    Service::new(Arc::new(Catalog::empty()), config, Arc::new(access), Readiness::default()).unwrap()
+}
+
+fn document_of(service: &Service) -> Value {
+    described_all(service, &Models::of(Vec::new()))
 }
 
 fn references<'v>(value: &'v Value, found: &mut BTreeSet<&'v str>) {
@@ -33,7 +46,7 @@ fn references<'v>(value: &'v Value, found: &mut BTreeSet<&'v str>) {
 #[test]
 fn every_route_is_in_the_document_with_what_it_can_answer() {
     let service = service();
-    let document = document(&service);
+    let document = document_of(&service);
     let mut identifiers = BTreeSet::new();
     for route in service.routes.all() {
         let operation = &document["paths"][route.path.as_ref()][route.method.as_str().to_ascii_lowercase()];
@@ -65,7 +78,7 @@ fn every_route_is_in_the_document_with_what_it_can_answer() {
 
 #[test]
 fn every_reference_leads_somewhere() {
-    let document = document(&service());
+    let document = document_of(&service());
     let mut found = BTreeSet::new();
     references(&document, &mut found);
     assert!(!found.is_empty());
@@ -79,11 +92,9 @@ fn every_reference_leads_somewhere() {
 fn what_a_page_shows_cannot_be_made_to_run() {
     let platform = PlatformConfig {
         protocols: Protocols::of(&[ServedProtocol::Vertex]),
-        vertex: crate::config::VertexRoutes { health: "/<script>".to_owned(), predict: "/p".to_owned() },
+        vertex: VertexRoutes { health: "/<script>".to_owned(), predict: "/p".to_owned() },
         ..PlatformConfig::default()
     };
-    let config = ServerConfig { platform, ..ServerConfig::default() };
-    let service = Service::new(std::sync::Arc::new(crate::catalog::Catalog::empty()), config).unwrap();
-    let page = page(&service);
+    let page = page(&service_on(platform));
     assert!(page.contains("/&lt;script&gt;") && !page.contains("<script>"), "{page}");
 }

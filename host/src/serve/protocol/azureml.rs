@@ -7,13 +7,15 @@ use std::time::Instant;
 
 use hyper::body::Incoming;
 use hyper::header::{ALLOW, HeaderMap, HeaderName, HeaderValue};
-use hyper::{Method, Response, Uri};
+use hyper::{Method, Response};
 use mlhost_wire::dialect::azureml::AzureMl;
 use mlhost_wire::dialect::{Answer, Dialect as _, Request};
 use mlhost_wire::fault::{Fault, FaultKind};
 use percent_encoding::percent_decode_str;
 use serde_json::{Map, Value, json};
 
+use crate::access::Need;
+use crate::fault;
 use crate::serve::exchange::Exchange;
 use crate::serve::handler::Service;
 use crate::serve::protocol::Protocol;
@@ -44,6 +46,18 @@ pub(crate) enum Endpoint {
     ScoreOptions,
     /// What the model takes and gives.
     Swagger,
+}
+
+// === impl Endpoint ===
+
+impl Endpoint {
+    /// What a request to it needs.
+    pub(crate) fn need(self) -> Need {
+        match self {
+            Self::Health => Need::Health,
+            Self::Score | Self::ScoreQuery | Self::ScoreOptions | Self::Swagger => Need::Key,
+        }
+    }
 }
 
 /// What a request is called, by us and by its client.
@@ -86,9 +100,10 @@ pub(crate) async fn answer(
     };
     let begin = Instant::now();
     let outcome = match endpoint {
-        Endpoint::Health => Ok(plain("Healthy")),
+        Endpoint::Health if service.readiness.is_ready() => Ok(plain("Healthy")),
+        Endpoint::Health => Err(fault::draining()),
         Endpoint::ScoreOptions => Ok(Answer::empty(200)),
-        Endpoint::Swagger => swagger(service, &exchange.head.uri),
+        Endpoint::Swagger => swagger(service, exchange),
         Endpoint::Score => score(service, exchange, body).await,
         Endpoint::ScoreQuery => score_query(service, exchange).await,
     };
@@ -161,12 +176,12 @@ async fn predict(
         .await
 }
 
-fn swagger(service: &Service, uri: &Uri) -> Result<Answer, Fault> {
-    let pairs = uri.query().unwrap_or_default().split('&');
+fn swagger(service: &Service, exchange: &Exchange<'_>) -> Result<Answer, Fault> {
+    let pairs = exchange.head.uri.query().unwrap_or_default().split('&');
     let version = pairs.filter_map(|pair| pair.strip_prefix("version=")).next().unwrap_or("2");
     let document = match version {
-        "2" => openapi::swagger(service),
-        "3" => openapi::document(service),
+        "2" => openapi::swagger(service, exchange),
+        "3" => openapi::document(service, exchange),
         other => {
             let public =
                 format!("there is no Swagger of version `{other}`; `?version=2` and `?version=3` there are");

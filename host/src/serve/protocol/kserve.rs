@@ -9,6 +9,7 @@ use mlhost_wire::dialect::{Answer, Dialect as _, Request};
 use mlhost_wire::fault::{Fault, FaultKind};
 use serde_json::json;
 
+use crate::access::Need;
 use crate::serve::exchange::Exchange;
 use crate::serve::handler::Service;
 use crate::serve::response::{Body, respond};
@@ -25,6 +26,17 @@ pub(crate) enum Endpoint {
     Predict,
     /// Explain: nothing here does.
     Explain,
+}
+
+// === impl Endpoint ===
+
+impl Endpoint {
+    /// What a request to it needs.
+    pub(crate) fn need(self) -> Need {
+        match self {
+            Self::Models | Self::Ready | Self::Predict | Self::Explain => Need::Key,
+        }
+    }
 }
 
 pub(crate) fn routes() -> Vec<Route> {
@@ -48,11 +60,11 @@ pub(crate) async fn answer(
 ) -> Result<Response<Body>, Fault> {
     let answer = match endpoint {
         Endpoint::Models => {
-            let names: Vec<String> = service.catalog.models().into_iter().map(|(name, _)| name).collect();
+            let names: Vec<String> = service.models(exchange).into_iter().map(|(name, _)| name).collect();
             Answer::json(200, json!({ "models": names }).to_string().into_bytes())
         }
         Endpoint::Ready => {
-            let deployment = service.catalog.find(exchange.model.as_deref())?;
+            let deployment = service.model(exchange)?;
             let name = deployment.name();
             // Not ready is a fault.
             deployment.version(None)?;
@@ -60,7 +72,7 @@ pub(crate) async fn answer(
         }
         Endpoint::Predict => predict(service, exchange, body).await?,
         Endpoint::Explain => {
-            service.catalog.find(exchange.model.as_deref())?;
+            service.model(exchange)?;
             return Err(Fault::new(FaultKind::NotFound, "no model here explains; `:predict` predicts"));
         }
     };

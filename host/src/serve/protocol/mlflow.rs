@@ -7,6 +7,8 @@ use hyper::{Method, Response, Uri};
 use mlhost_wire::dialect::{Answer, Dialect as _, Request};
 use mlhost_wire::fault::Fault;
 
+use crate::access::Need;
+use crate::fault;
 use crate::serve::exchange::Exchange;
 use crate::serve::handler::Service;
 use crate::serve::response::{Body, respond};
@@ -28,6 +30,23 @@ pub(crate) enum Endpoint {
     OpenApi,
     /// The routes, for people.
     Docs,
+}
+
+// === impl Endpoint ===
+
+impl Endpoint {
+    /// What a request to it needs. The detail names the model and where it comes from.
+    pub(crate) fn need(self, uri: &Uri) -> Need {
+        match self {
+            Self::Health if !asks_for_detail(uri) => Need::Health,
+            Self::Health
+            | Self::Invocations
+            | Self::Version
+            | Self::Metrics
+            | Self::OpenApi
+            | Self::Docs => Need::Key,
+        }
+    }
 }
 
 /// What a server has whatever it speaks: platforms and operators ask for it.
@@ -67,12 +86,13 @@ pub(crate) async fn answer(
 ) -> Result<Response<Body>, Fault> {
     let answer = match endpoint {
         Endpoint::Health if asks_for_detail(&exchange.head.uri) => {
-            status::health(&*service.catalog.find(None)?)?
+            status::health(&*service.model(exchange)?)?
         }
-        Endpoint::Health => plain("\n"),
+        Endpoint::Health if service.readiness.is_ready() => plain("\n"),
+        Endpoint::Health => return Err(fault::draining()),
         Endpoint::Version => plain(env!("CARGO_PKG_VERSION")),
         Endpoint::Metrics => status::metrics(&service.metrics)?,
-        Endpoint::OpenApi => Answer::json(200, openapi::document(service).to_string().into_bytes()),
+        Endpoint::OpenApi => Answer::json(200, openapi::document(service, exchange).to_string().into_bytes()),
         Endpoint::Docs => Answer {
             content_type: Some("text/html; charset=utf-8".to_owned()),
             ..Answer::json(200, openapi::page(service).into_bytes())

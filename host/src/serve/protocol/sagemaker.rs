@@ -11,9 +11,11 @@ use mlhost_wire::fault::{Fault, FaultKind};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use crate::access::Need;
 use crate::catalog::Wanted;
 use crate::config::PlatformConfig;
 use crate::deployment::Deployment;
+use crate::fault;
 use crate::serve::exchange::Exchange;
 use crate::serve::handler::Service;
 use crate::serve::response::{Body, respond};
@@ -41,6 +43,19 @@ pub(crate) enum Endpoint {
     Unload,
     /// Predict with one.
     Invoke,
+}
+
+// === impl Endpoint ===
+
+impl Endpoint {
+    /// What a request to it needs.
+    pub(crate) fn need(self) -> Need {
+        match self {
+            Self::Ping => Need::Health,
+            Self::Invocations | Self::Invoke | Self::List | Self::Show => Need::Key,
+            Self::Load | Self::Unload => Need::Admin,
+        }
+    }
 }
 
 /// What `POST /models` wants.
@@ -83,14 +98,15 @@ pub(crate) async fn answer(
     body: Incoming,
 ) -> Result<Response<Body>, Fault> {
     let answer = match endpoint {
-        Endpoint::Ping => Answer::empty(200),
+        Endpoint::Ping if service.readiness.is_ready() => Answer::empty(200),
+        Endpoint::Ping => return Err(fault::draining()),
         Endpoint::Invocations | Endpoint::Invoke => predict(service, exchange, body).await?,
         Endpoint::List => {
             let models: Vec<Value> =
-                service.catalog.models().iter().map(|(_, deployment)| described(deployment)).collect();
+                service.models(exchange).iter().map(|(_, deployment)| described(deployment)).collect();
             json_of(&json!({ "models": models }))
         }
-        Endpoint::Show => json_of(&described(&*service.catalog.find(exchange.model.as_deref())?)),
+        Endpoint::Show => json_of(&described(&*service.model(exchange)?)),
         Endpoint::Load => {
             let held = service.read(exchange, body).await?;
             let wanted: Load = serde_json::from_slice(&held.contiguous()).map_err(|error| {
@@ -98,11 +114,13 @@ pub(crate) async fn answer(
                 Fault::new(FaultKind::BadInput, public)
             })?;
             let (name, from) = (wanted.model_name, Some(wanted.url));
+            service.may_use(exchange, &name)?;
             service.catalog.load(Wanted { name: name.clone(), from, again: false }).await?;
             json_of(&json!({ "status": format!("model `{name}` is loaded") }))
         }
         Endpoint::Unload => {
             let name = exchange.model.clone().unwrap_or_default();
+            service.may_use(exchange, &name)?;
             service.catalog.unload(&name).await?;
             json_of(&json!({ "status": format!("model `{name}` is unloaded") }))
         }

@@ -11,7 +11,9 @@ use mlhost_wire::fault::{Fault, FaultKind};
 use mlhost_wire::signature::{Schema, Signature};
 use serde_json::{Value, json};
 
+use crate::access::Need;
 use crate::deployment::Release;
+use crate::fault;
 use crate::serve::exchange::Exchange;
 use crate::serve::handler::Service;
 use crate::serve::identifier;
@@ -34,6 +36,18 @@ pub(crate) enum Endpoint {
     Status,
     /// What the model takes and gives.
     Metadata,
+}
+
+// === impl Endpoint ===
+
+impl Endpoint {
+    /// What a request to it needs.
+    pub(crate) fn need(self) -> Need {
+        match self {
+            Self::Ping | Self::Status => Need::Health,
+            Self::Predict | Self::Feedback | Self::Metadata => Need::Key,
+        }
+    }
 }
 
 pub(crate) fn routes() -> Vec<Route> {
@@ -79,11 +93,13 @@ pub(crate) async fn answer(
         Endpoint::Predict => predict(service, exchange, body).await?,
         Endpoint::Feedback => feedback(service, exchange, body).await?,
         Endpoint::Ping => plain("pong"),
+        Endpoint::Status if !service.readiness.is_ready() => return Err(fault::draining()),
         Endpoint::Status => {
-            let release = service.catalog.find(None)?.version(None)?;
-            json_of(&json!({ "jsonData": { "name": release.app.name, "ready": true }, "meta": {} }))
+            // A probe, which brings no key.
+            let ready = !service.catalog.models().is_empty();
+            json_of(&json!({ "jsonData": { "ready": ready }, "meta": {} }))
         }
-        Endpoint::Metadata => json_of(&metadata(&*service.catalog.find(None)?.version(None)?)),
+        Endpoint::Metadata => json_of(&metadata(&*service.model(exchange)?.version(None)?)),
     };
     Ok(respond(answer))
 }

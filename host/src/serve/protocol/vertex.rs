@@ -8,7 +8,9 @@ use mlhost_wire::dialect::vertex::Vertex;
 use mlhost_wire::dialect::{Answer, Dialect as _, Request};
 use mlhost_wire::fault::Fault;
 
+use crate::access::Need;
 use crate::config::{PlatformConfig, ServedProtocol};
+use crate::fault;
 use crate::serve::exchange::Exchange;
 use crate::serve::handler::Service;
 use crate::serve::response::{Body, respond};
@@ -21,6 +23,18 @@ pub(crate) enum Endpoint {
     Health,
     /// Predict.
     Predict,
+}
+
+// === impl Endpoint ===
+
+impl Endpoint {
+    /// What a request to it needs.
+    pub(crate) fn need(self) -> Need {
+        match self {
+            Self::Health => Need::Health,
+            Self::Predict => Need::Key,
+        }
+    }
 }
 
 pub(crate) fn routes(platform: &PlatformConfig) -> Vec<Route> {
@@ -47,7 +61,8 @@ pub(crate) async fn answer(
     body: Incoming,
 ) -> Result<Response<Body>, Fault> {
     match endpoint {
-        Endpoint::Health => Ok(respond(Answer::json(200, b"{}".to_vec()))),
+        Endpoint::Health if service.readiness.is_ready() => Ok(respond(Answer::json(200, b"{}".to_vec()))),
+        Endpoint::Health => Err(fault::draining()),
         Endpoint::Predict => predict(service, exchange, body).await.map(respond),
     }
 }
