@@ -14,7 +14,7 @@ pub(super) fn operation(endpoint: Endpoint, models: &Models) -> Operation {
     let operation = match endpoint {
         Endpoint::Health => {
             Operation::answering("There is a model", json!({ "text/html; charset=utf-8": {} }))
-                .refusing("Message", &[431])
+                .refusing("Message", &[431, 503])
         }
         Endpoint::Score => Operation::answering("The predictions", mlflow::answer(models))
             .taking(content(models))

@@ -7,9 +7,9 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::*;
-use crate::access::Access;
+use crate::access::{Access, AccessConfig};
 use crate::catalog::Catalog;
-use crate::config::{AccessConfig, PlatformConfig, Protocols, ServedProtocol, ServerConfig, VertexRoutes};
+use crate::config::{PlatformConfig, Protocols, ServedProtocol, ServerConfig, VertexRoutes};
 use crate::readiness::Readiness;
 
 /// A server of everything, and no model.
