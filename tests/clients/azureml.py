@@ -59,7 +59,7 @@ class Stock:
             try:
                 requests.get(self.url, timeout=1)
                 return self
-            except requests.ConnectionError:
+            except requests.RequestException:
                 time.sleep(0.1)
                 assert self.process.poll() is None, "azmlinfsrv ended"
         raise AssertionError("azmlinfsrv does not answer")

@@ -39,6 +39,21 @@ fn seldon_answers_in_the_form_of_the_request() {
 }
 
 #[test]
+fn seldon_reads_the_form_that_its_own_client_sends() {
+    let server = iris();
+    let form = Some("application/x-www-form-urlencoded");
+    let body = "json=%7B%22data%22%3A+%7B%22ndarray%22%3A+%5B%5B51%2C+35%2C+14%2C+2%5D%5D%7D%7D";
+    let answer = server.post("/predict", form, body.as_bytes());
+    assert_eq!(
+        (answer.status, &answer.json()["data"]["ndarray"][0][0]),
+        (200, &json!("setosa")),
+        "{answer:?}"
+    );
+    assert_eq!(server.post("/predict", form, b"text=%7B%7D").status, 400);
+    assert_eq!(server.post("/send-feedback", form, b"json=%7B%22reward%22%3A1%7D").status, 200);
+}
+
+#[test]
 fn seldon_gives_numbers_as_a_tensor_and_bytes_as_bytes() {
     let server = Running::sample("echo", &["--platform", "seldon"]);
     let body = json!({"data": {"tensor": {"shape": [2, 2], "values": [1, 2, 3, 4.5]}}}).to_string();

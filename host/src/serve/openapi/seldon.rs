@@ -6,6 +6,9 @@ use super::model::Models;
 use super::operation::{Operation, PREDICTION, of_json};
 use crate::serve::protocol::seldon::Endpoint;
 
+/// How Seldon's own client sends a message.
+const FORM: &str = "application/x-www-form-urlencoded";
+
 pub(super) fn operation(endpoint: Endpoint, _models: &Models) -> Operation {
     match endpoint {
         Endpoint::Predict => {
@@ -15,8 +18,10 @@ pub(super) fn operation(endpoint: Endpoint, _models: &Models) -> Operation {
                 message("strData", json!({ "type": "string" })),
                 message("binData", json!({ "type": "string", "contentEncoding": "base64" })),
             ] });
+            let mut content = of_json(requests);
+            content[FORM] = form();
             Operation::answering("A message in the form of the request's", of_json(answered()))
-                .taking(of_json(requests))
+                .taking(content)
                 .refusing("SeldonError", PREDICTION)
         }
         Endpoint::Feedback => {
@@ -29,8 +34,10 @@ pub(super) fn operation(endpoint: Endpoint, _models: &Models) -> Operation {
                     "truth": { "type": "object" },
                 },
             });
+            let mut content = of_json(feedback);
+            content[FORM] = form();
             Operation::answering("It is taken", of_json(answered()))
-                .taking(of_json(feedback))
+                .taking(content)
                 .refusing("SeldonError", &[400, 413, 503, 504])
         }
         Endpoint::Ping => Operation::answering("`pong`", json!({ "text/html; charset=utf-8": {} })),
@@ -53,6 +60,13 @@ pub(super) fn operation(endpoint: Endpoint, _models: &Models) -> Operation {
                 .refusing("SeldonError", &[404, 503])
         }
     }
+}
+
+/// The same JSON in a form's field.
+fn form() -> Value {
+    let schema =
+        json!({ "type": "object", "properties": { "json": { "type": "string" } }, "required": ["json"] });
+    json!({ "schema": schema })
 }
 
 fn message(key: &str, value: Value) -> Value {

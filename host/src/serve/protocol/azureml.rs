@@ -118,7 +118,10 @@ pub(crate) async fn answer(
     };
     let headers = response.headers_mut();
     names.put(headers);
-    put(headers, "x-ms-run-function-failed", if failed { "True" } else { "False" });
+    // Its server says so of everything but this.
+    if endpoint != Endpoint::Health {
+        put(headers, "x-ms-run-function-failed", if failed { "True" } else { "False" });
+    }
     if predicts {
         let milliseconds = begin.elapsed().as_secs_f64() * 1e3;
         put(headers, "x-ms-run-fn-exec-ms", &format!("{milliseconds:.3}"));

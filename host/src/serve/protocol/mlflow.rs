@@ -39,12 +39,9 @@ impl Endpoint {
     pub(crate) fn need(self, uri: &Uri) -> Need {
         match self {
             Self::Health if !asks_for_detail(uri) => Need::Health,
-            Self::Health
-            | Self::Invocations
-            | Self::Version
-            | Self::Metrics
-            | Self::OpenApi
-            | Self::Docs => Need::Key,
+            Self::Health | Self::Invocations | Self::Version | Self::Metrics | Self::OpenApi | Self::Docs => {
+                Need::Key
+            }
         }
     }
 }

@@ -3,12 +3,14 @@
 //! Called by `serve::handler`. The dialect is `mlhost_wire::dialect::seldon`. A model here is a `MODEL` of Seldon's graphs: it
 //! predicts, and neither routes, aggregates nor transforms.
 
+use bytes::Bytes;
 use hyper::body::Incoming;
 use hyper::{Method, Response};
 use mlhost_wire::dialect::seldon::Seldon;
 use mlhost_wire::dialect::{Answer, Dialect as _, Request};
 use mlhost_wire::fault::{Fault, FaultKind};
 use mlhost_wire::signature::{Schema, Signature};
+use percent_encoding::percent_decode;
 use serde_json::{Value, json};
 
 use crate::access::Need;
@@ -106,7 +108,7 @@ pub(crate) async fn answer(
 
 async fn predict(service: &Service, exchange: &mut Exchange<'_>, body: Incoming) -> Result<Answer, Fault> {
     let held = service.read(exchange, body).await?;
-    let body = held.contiguous();
+    let body = message(exchange, held.contiguous())?;
     let puid = exchange.header(PUID).map_or_else(identifier::random, str::to_owned);
     let request = Request { content_type: None, body: &body };
     let dialect = Seldon { compat: service.config.compat, puid: &puid };
@@ -123,10 +125,28 @@ async fn predict(service: &Service, exchange: &mut Exchange<'_>, body: Incoming)
     Ok(answer)
 }
 
+/// The message's JSON: the body, or the field `json` of a form, which is how Seldon's own client sends it.
+fn message(exchange: &Exchange<'_>, body: Bytes) -> Result<Bytes, Fault> {
+    let form = exchange.content_type()?.is_some_and(|header| {
+        let essence = header.split(';').next().unwrap_or_default().trim();
+        essence.eq_ignore_ascii_case("application/x-www-form-urlencoded")
+    });
+    if !form {
+        return Ok(body);
+    }
+    let field = body.split(|byte| *byte == b'&').find_map(|field| field.strip_prefix(b"json="));
+    let field = field.ok_or_else(|| {
+        Fault::new(FaultKind::BadInput, "Invalid request data: the form has no field `json`")
+    })?;
+    // A blank is a plus in a form.
+    let spaced: Vec<u8> = field.iter().map(|byte| if *byte == b'+' { b' ' } else { *byte }).collect();
+    Ok(percent_decode(&spaced).collect::<Vec<u8>>().into())
+}
+
 /// `{"request": ..., "response": ..., "reward": ..., "truth": ...}`.
 async fn feedback(service: &Service, exchange: &mut Exchange<'_>, body: Incoming) -> Result<Answer, Fault> {
     let held = service.read(exchange, body).await?;
-    let feedback: Value = serde_json::from_slice(&held.contiguous())
+    let feedback: Value = serde_json::from_slice(&message(exchange, held.contiguous())?)
         .map_err(|error| Fault::new(FaultKind::BadInput, format!("Invalid request data: {error}")))?;
     if !feedback.is_object() {
         return Err(Fault::new(FaultKind::BadInput, "Invalid request data: feedback is an object"));
