@@ -16,7 +16,6 @@ mod swagger;
 mod v2;
 mod vertex;
 
-use hyper::Uri;
 use serde_json::{Map, Value, json};
 
 use self::model::Models;
@@ -74,7 +73,7 @@ fn operation(endpoint: Endpoint, models: &Models) -> Operation {
 /// The same, with how it is refused to whom it is not for.
 fn admitted(service: &Service, endpoint: Endpoint, operation: Operation) -> Operation {
     let keyed = service.access.key_file().is_some();
-    let refused: &[u16] = match endpoint.need(&Uri::from_static("/")) {
+    let refused: &[u16] = match endpoint.need() {
         Need::Health => &[],
         _ if keyed => &[401, 403, 429],
         _ if service.access.limits_addresses() => &[429],

@@ -11,7 +11,6 @@ pub(crate) mod seldon;
 pub(crate) mod v2;
 pub(crate) mod vertex;
 
-use hyper::Uri;
 use mlhost_wire::dialect::azureml::AzureMl;
 use mlhost_wire::dialect::kserve::Kserve;
 use mlhost_wire::dialect::sagemaker::SageMaker;
@@ -136,9 +135,9 @@ impl Endpoint {
     }
 
     /// What a request to it needs.
-    pub(crate) fn need(self, uri: &Uri) -> Need {
+    pub(crate) fn need(self) -> Need {
         match self {
-            Self::Mlflow(endpoint) => endpoint.need(uri),
+            Self::Mlflow(endpoint) => endpoint.need(),
             Self::V2(endpoint) => endpoint.need(),
             Self::Kserve(endpoint) => endpoint.need(),
             Self::SageMaker(endpoint) => endpoint.need(),

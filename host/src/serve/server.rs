@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use tokio::net::TcpListener;
 
+use crate::observe::Limit;
 use crate::serve::connection::Http;
 use crate::serve::handler::Service;
 use crate::serve::room::Room;
@@ -43,6 +44,7 @@ impl Server {
     ///
     /// When the operating system has no thread to give.
     pub async fn run(self, service: Arc<Service>, stop: impl Future<Output = ()>) -> io::Result<bool> {
+        let telemetry = Arc::clone(service.telemetry());
         let room = Room::new(self.max_connections, service.config.connections.max_per_address);
         let workers = (0..self.workers.max(1))
             .map(|number| {
@@ -57,6 +59,9 @@ impl Server {
             let next = async {
                 let (stream, peer) = self.listener.accept().await?;
                 let peer = peer.ip().to_canonical();
+                if room.is_full() {
+                    telemetry.limits.hit(Limit::Connections);
+                }
                 let place = room.enter(peer).await;
                 stream.into_std().map(|stream| (stream, peer, place))
             };
@@ -72,6 +77,7 @@ impl Server {
                     }
                 }
                 Ok((_, peer, None)) => {
+                    telemetry.limits.hit(Limit::Connections);
                     tracing::debug!(%peer, "a client address has as many connections as it may");
                 }
                 Err(error) => {

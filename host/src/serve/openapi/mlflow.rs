@@ -11,14 +11,10 @@ pub(super) fn operation(endpoint: Endpoint, models: &Models) -> Operation {
         Endpoint::Invocations => Operation::answering("The predictions", answer(models))
             .taking(content(models))
             .refusing("MlflowError", PREDICTION),
-        // MLflow's own says JSON over an empty line; with `?detail` it is JSON.
+        // MLflow's own says JSON over an empty line.
         Endpoint::Health => Operation::answering("There is a model", json!({ "application/json": {} }))
             .refusing("MlflowError", &[503]),
         Endpoint::Version => Operation::answering("The version", json!({ "application/json": {} })),
-        Endpoint::Metrics => {
-            let media = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-            Operation::answering("Metrics", json!({ media: {} })).refusing("MlflowError", &[500])
-        }
         Endpoint::OpenApi => Operation::answering(
             "This document",
             of_json(json!({ "type": "object", "required": ["openapi", "paths"] })),
