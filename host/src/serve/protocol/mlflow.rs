@@ -11,9 +11,9 @@ use crate::access::Need;
 use crate::fault;
 use crate::serve::exchange::Exchange;
 use crate::serve::handler::Service;
+use crate::serve::openapi;
 use crate::serve::response::{Body, respond};
 use crate::serve::routes::Route;
-use crate::serve::openapi;
 
 /// What its routes lead to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
