@@ -85,68 +85,53 @@ impl Endpoint {
 }
 
 pub(crate) fn routes() -> Vec<Route> {
-    let route = |method, path: &'static str, endpoint: Endpoint| {
-        let (summary, test) = endpoint.about();
-        Route::new(method, path, endpoint).about(summary, test)
+    let replayed = "every_captured_request_is_answered_as_triton_did_or_listed";
+    let get =
+        |path, endpoint: Endpoint, summary| Route::new(Method::GET, path, endpoint).about(summary, replayed);
+    let post = |path, endpoint: Endpoint, summary, test| {
+        Route::new(Method::POST, path, endpoint).about(summary, test)
     };
-    let get = |path, endpoint| route(Method::GET, path, endpoint);
-    let post = |path, endpoint| route(Method::POST, path, endpoint);
+    let (infer, flat) = ("predict on named tensors, as JSON or in binary", "predict on a flat object");
+    let (flat_test, event) = (
+        "a_flat_object_is_answered_with_one_or_as_an_event",
+        "predict on a flat object, answered as an event",
+    );
+    let (ready, model) = ("whether a model is ready", "what a model takes and gives");
+    let (config, stats) = ("how a model is served", "what a model has done");
+    let (index, load, unload) = ("every version of every model", "load a model", "unload a model");
     vec![
-        get("/v2", Endpoint::Server),
+        get("/v2", Endpoint::Server, "what the server is"),
         // As the protocol's OpenAPI document has it.
-        get("/v2/", Endpoint::Server),
-        get("/v2/health/live", Endpoint::Live),
-        get("/v2/health/ready", Endpoint::Ready),
-        get("/v2/models/stats", Endpoint::AllStatistics),
-        get("/v2/models/{model}", Endpoint::Model),
-        get("/v2/models/{model}/versions/{version}", Endpoint::Model),
-        get("/v2/models/{model}/ready", Endpoint::ModelReady),
-        get("/v2/models/{model}/versions/{version}/ready", Endpoint::ModelReady),
-        post("/v2/models/{model}/infer", Endpoint::Infer),
-        post("/v2/models/{model}/versions/{version}/infer", Endpoint::Infer),
-        post("/v2/models/{model}/generate", Endpoint::Generate),
-        post("/v2/models/{model}/versions/{version}/generate", Endpoint::Generate),
-        post("/v2/models/{model}/generate_stream", Endpoint::GenerateStream),
-        post("/v2/models/{model}/versions/{version}/generate_stream", Endpoint::GenerateStream),
-        get("/v2/models/{model}/config", Endpoint::Config),
-        get("/v2/models/{model}/versions/{version}/config", Endpoint::Config),
-        get("/v2/models/{model}/stats", Endpoint::Statistics),
-        get("/v2/models/{model}/versions/{version}/stats", Endpoint::Statistics),
-        post("/v2/repository/index", Endpoint::Index),
-        post("/v2/repository/{repository}/index", Endpoint::Index),
-        post("/v2/repository/models/{model}/load", Endpoint::Load),
-        post("/v2/repository/{repository}/models/{model}/load", Endpoint::Load),
-        post("/v2/repository/models/{model}/unload", Endpoint::Unload),
-        post("/v2/repository/{repository}/models/{model}/unload", Endpoint::Unload),
+        get("/v2/", Endpoint::Server, "what the server is"),
+        get("/v2/health/live", Endpoint::Live, "whether the server is alive"),
+        get("/v2/health/ready", Endpoint::Ready, "whether the server wants requests"),
+        get("/v2/models/stats", Endpoint::AllStatistics, "what all models have done"),
+        get("/v2/models/{model}", Endpoint::Model, model),
+        get("/v2/models/{model}/versions/{version}", Endpoint::Model, model),
+        get("/v2/models/{model}/ready", Endpoint::ModelReady, ready),
+        get("/v2/models/{model}/versions/{version}/ready", Endpoint::ModelReady, ready),
+        post("/v2/models/{model}/infer", Endpoint::Infer, infer, replayed),
+        post("/v2/models/{model}/versions/{version}/infer", Endpoint::Infer, infer, replayed),
+        post("/v2/models/{model}/generate", Endpoint::Generate, flat, flat_test),
+        post("/v2/models/{model}/versions/{version}/generate", Endpoint::Generate, flat, flat_test),
+        post("/v2/models/{model}/generate_stream", Endpoint::GenerateStream, event, flat_test),
+        post(
+            "/v2/models/{model}/versions/{version}/generate_stream",
+            Endpoint::GenerateStream,
+            event,
+            flat_test,
+        ),
+        get("/v2/models/{model}/config", Endpoint::Config, config),
+        get("/v2/models/{model}/versions/{version}/config", Endpoint::Config, config),
+        get("/v2/models/{model}/stats", Endpoint::Statistics, stats),
+        get("/v2/models/{model}/versions/{version}/stats", Endpoint::Statistics, stats),
+        post("/v2/repository/index", Endpoint::Index, index, replayed),
+        post("/v2/repository/{repository}/index", Endpoint::Index, index, replayed),
+        post("/v2/repository/models/{model}/load", Endpoint::Load, load, replayed),
+        post("/v2/repository/{repository}/models/{model}/load", Endpoint::Load, load, replayed),
+        post("/v2/repository/models/{model}/unload", Endpoint::Unload, unload, replayed),
+        post("/v2/repository/{repository}/models/{model}/unload", Endpoint::Unload, unload, replayed),
     ]
-}
-
-// === impl Endpoint ===
-
-impl Endpoint {
-    /// What it does, and the test that holds it.
-    fn about(self) -> (&'static str, &'static str) {
-        const CAPTURED: &str = "every_captured_request_is_answered_as_triton_did_or_listed";
-        const REFUSED: &str = "what_does_not_fit_is_400_with_a_message_and_never_another_status";
-        const FLAT: &str = "a_flat_object_is_answered_with_one_or_as_an_event";
-        const COUNTED: &str = "statistics_count_what_was_answered_and_what_was_refused";
-        match self {
-            Self::Server => ("what the server is", CAPTURED),
-            Self::Live => ("whether the server is alive", CAPTURED),
-            Self::Ready => ("whether all models are ready", CAPTURED),
-            Self::Model => ("what a model takes and gives", CAPTURED),
-            Self::ModelReady => ("whether a model is ready", CAPTURED),
-            Self::Infer => ("predict on tensors, in JSON or binary", CAPTURED),
-            Self::Generate => ("predict on a flat object", FLAT),
-            Self::GenerateStream => ("the same, answered as an event", FLAT),
-            Self::Config => ("how a model is served", CAPTURED),
-            Self::Statistics => ("what a model has done", COUNTED),
-            Self::AllStatistics => ("what all models have done", COUNTED),
-            Self::Index => ("every version of every model", CAPTURED),
-            Self::Load => ("load a model, where clients may", REFUSED),
-            Self::Unload => ("unload a model, where clients may", REFUSED),
-        }
-    }
 }
 
 pub(crate) async fn answer(
