@@ -1,8 +1,8 @@
-//! The model that is being served, and its replacement while requests run.
+//! A model that is being served, and its replacement while requests run.
 //!
-//! Made by `cli::serve`; `serve::prediction` takes the [`Release`] of the moment once a request and keeps it until the answer,
-//! so that a request never meets two versions; `reload` puts a new one in its place. Loads nothing, and drops no model
-//! while a request runs in it.
+//! Made by `cli::serve` and `loader`; `serve::prediction` picks a [`Release`] once a request and keeps it until the answer, so
+//! that a request never meets two versions; `reload` and `loader` put others in their place. Loads nothing, and drops no
+//! model while a request runs in it.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -11,33 +11,12 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use jiff::Timestamp;
 use mlhost_wire::fault::{Fault, FaultKind};
-use tokio::sync::{Semaphore, SemaphorePermit};
 
-use crate::app::App;
-use crate::observe::{Snapshot, Statistics};
+mod release;
+mod served;
 
-/// Which version of a model something is.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Version {
-    /// As the operator named the model: a path or a URI.
-    pub uri: String,
-    /// The registry's number, where the model comes out of one.
-    pub number: Option<String>,
-}
-
-/// One loaded version of the model.
-pub struct Release {
-    /// The model.
-    pub app: App,
-    /// Which one it is.
-    pub version: Version,
-    /// When it was taken.
-    pub since: Timestamp,
-    /// What it has done so far.
-    pub statistics: Arc<Statistics>,
-    /// Requests at one time, where its bundle allows fewer than the server.
-    permits: Option<Semaphore>,
-}
+pub use release::{Release, Version};
+pub use served::{Absent, Served, State};
 
 /// A version that was not taken.
 #[derive(Clone, Debug)]
@@ -59,50 +38,25 @@ pub struct Looks {
     pub refusal: Option<Refusal>,
 }
 
-/// The model behind the server.
+/// What a prediction is sent to.
+pub struct Picked {
+    /// What answers it.
+    pub release: Arc<Release>,
+}
+
+/// Has a model loaded that was unloaded for want of memory. Called by requests: it only notes the wish.
+pub type Wake = Box<dyn Fn() + Send + Sync>;
+
+/// One model behind the server.
 pub struct Deployment {
-    current: ArcSwap<Release>,
+    name: String,
+    served: ArcSwap<Served>,
     /// How often it looks by itself; never, where there is none.
     watch: Option<Duration>,
+    wake: Option<Wake>,
     looks: Mutex<Looks>,
     taken: AtomicU64,
     refused: AtomicU64,
-}
-
-// === impl Version ===
-
-impl Version {
-    /// What protocols with versions call it: the registry's number, else `1`.
-    #[must_use]
-    pub fn name(&self) -> &str {
-        self.number.as_deref().unwrap_or("1")
-    }
-}
-
-// === impl Release ===
-
-impl Release {
-    /// What is served from now on.
-    #[must_use]
-    pub fn new(app: App, version: Version) -> Self {
-        let permits = app.concurrency.map(Semaphore::new);
-        Self { app, version, since: Timestamp::now(), statistics: Arc::default(), permits }
-    }
-
-    /// What it has done so far, as the V2 protocol's statistics say it.
-    #[must_use]
-    pub fn snapshot(&self) -> Snapshot {
-        self.statistics.snapshot(&self.app.sizes())
-    }
-
-    /// A place among the requests that the bundle allows at one time; `Err` where there is none left.
-    ///
-    /// # Errors
-    ///
-    /// At once, without waiting.
-    pub fn try_enter(&self) -> Result<Option<SemaphorePermit<'_>>, tokio::sync::TryAcquireError> {
-        self.permits.as_ref().map(Semaphore::try_acquire).transpose()
-    }
 }
 
 // === impl Deployment ===
@@ -111,43 +65,144 @@ impl Deployment {
     /// Serves `release` until another one takes its place.
     #[must_use]
     pub fn new(release: Release, watch: Option<Duration>) -> Self {
+        let name = release.app.name.clone();
+        Self { watch, ..Self::of(name, Served::of_one(Arc::new(release))) }
+    }
+
+    /// Serves the versions of `served` under `name` until others take their place.
+    #[must_use]
+    pub fn of(name: String, served: Served) -> Self {
         Self {
-            current: ArcSwap::from_pointee(release),
-            watch,
+            name,
+            served: ArcSwap::from_pointee(served),
+            watch: None,
+            wake: None,
             looks: Mutex::default(),
             taken: AtomicU64::new(0),
             refused: AtomicU64::new(0),
         }
     }
 
-    /// The release of this moment, for as long as the caller holds it.
+    /// The same, which requests bring back after it was unloaded for want of memory.
     #[must_use]
-    pub fn current(&self) -> Arc<Release> {
-        self.current.load_full()
+    pub fn with_wake(self, wake: Wake) -> Self {
+        Self { wake: Some(wake), ..self }
     }
 
-    /// The release that a request for `version` is for; for any where it names none.
+    /// What it is called.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The default version of this moment, for as long as the caller holds it; `None` while none is ready.
+    #[must_use]
+    pub fn current(&self) -> Option<Arc<Release>> {
+        self.served.load().current().cloned()
+    }
+
+    /// All of this moment.
+    #[must_use]
+    pub fn served(&self) -> Arc<Served> {
+        self.served.load_full()
+    }
+
+    /// The release called `version`, else the default one: for questions about a model, which no route applies to.
     ///
     /// # Errors
     ///
-    /// [`FaultKind::NotFound`] where there is no such version.
-    pub fn pick(&self, version: Option<&str>) -> Result<Arc<Release>, Fault> {
-        let release = self.current();
-        match version {
-            Some(version) if version != release.version.name() => {
-                let public = format!("model `{}` has no version `{version}`", release.app.name);
-                Err(Fault::new(FaultKind::NotFound, public))
+    /// [`FaultKind::NotFound`] where there is no such version or the model is not loaded, [`FaultKind::NotReady`] where it
+    /// will be soon.
+    pub fn version(&self, version: Option<&str>) -> Result<Arc<Release>, Fault> {
+        let served = self.served.load();
+        let found = match version {
+            Some(version) => served.version(version),
+            None => served.current(),
+        };
+        found.cloned().ok_or_else(|| self.missing(&served, version))
+    }
+
+    /// The release that a prediction for `version` is for; where it names none, as the model's routes have it, which may ask
+    /// for a header by its name in lower case.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::version`].
+    pub fn pick<'h>(
+        &self,
+        version: Option<&str>,
+        _header: impl Fn(&str) -> Option<&'h str>,
+    ) -> Result<Picked, Fault> {
+        Ok(Picked { release: self.version(version)? })
+    }
+
+    /// How far `version` is, or the default one, and why.
+    ///
+    /// # Errors
+    ///
+    /// [`FaultKind::NotFound`] where no such version is known.
+    pub fn state(&self, version: Option<&str>) -> Result<State, Fault> {
+        let served = self.served.load();
+        let ready = match version {
+            Some(version) => served.version(version).is_some(),
+            None => served.current().is_some(),
+        };
+        if ready {
+            return Ok(State::Ready);
+        }
+        let known =
+            |absent: &&Absent| version.is_none_or(|version| absent.version.as_deref() == Some(version));
+        match served.absent().iter().find(known) {
+            Some(absent) => Ok(absent.state),
+            None if version.is_none() => Ok(State::Unavailable),
+            None => Err(self.missing(&served, version)),
+        }
+    }
+
+    /// Why there is no such release, and where one comes back, the wish for it.
+    fn missing(&self, served: &Served, version: Option<&str>) -> Fault {
+        let name = &self.name;
+        let known =
+            |absent: &&Absent| version.is_none_or(|version| absent.version.as_deref() == Some(version));
+        let absent = served.absent().iter().find(known);
+        if served.is_asleep() && absent.is_some() {
+            if let Some(wake) = &self.wake {
+                wake();
             }
-            _ => Ok(release),
+            let public = format!("model `{name}` is being loaded again; try again soon");
+            return Fault::new(FaultKind::NotReady, public);
+        }
+        match absent {
+            Some(Absent { state: State::Loading, .. }) => {
+                Fault::new(FaultKind::NotReady, format!("model `{name}` is being loaded; try again soon"))
+            }
+            Some(Absent { version, reason, .. }) => {
+                let which =
+                    version.as_ref().map(|version| format!(" version `{version}`")).unwrap_or_default();
+                let why = if reason.is_empty() { String::new() } else { format!(": {reason}") };
+                Fault::new(FaultKind::NotFound, format!("model `{name}`{which} is not loaded{why}"))
+            }
+            None => {
+                let public = match version {
+                    Some(version) => format!("model `{name}` has no version `{version}`"),
+                    None => format!("model `{name}` is not loaded"),
+                };
+                Fault::new(FaultKind::NotFound, public)
+            }
         }
     }
 
     /// Puts `release` in the place of the current one, which is given back: requests may still run in it.
-    pub fn take(&self, release: Release) -> Arc<Release> {
-        let old = self.current.swap(Arc::new(release));
+    pub fn take(&self, release: Release) -> Option<Arc<Release>> {
+        let old = self.put(Served::of_one(Arc::new(release)));
         self.taken.fetch_add(1, Ordering::Relaxed);
         self.looks().refusal = None;
-        old
+        old.current().cloned()
+    }
+
+    /// Puts all of `served` in the place of what is served, which is given back: requests may still run in it.
+    pub fn put(&self, served: Served) -> Arc<Served> {
+        self.served.swap(Arc::new(served))
     }
 
     /// Notes a version that was not taken.

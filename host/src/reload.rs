@@ -157,7 +157,7 @@ impl<O: Origin> Round<O> {
         match (self.reloader.load)(source).await {
             Ok(app) => {
                 let (name, number) = (app.name.clone(), version.number.clone());
-                self.replaced.push(deployment.take(Release::new(app, version)));
+                self.replaced.extend(deployment.take(Release::new(app, version)));
                 self.reloader.serving = target;
                 (self.refused, self.failing) = (None, None);
                 tracing::info!(model = name, version = number, "a new version is served");

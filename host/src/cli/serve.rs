@@ -142,7 +142,9 @@ async fn serve(
     };
     let catalog = Arc::new(Catalog::of_one(Arc::clone(&deployment)));
     let service = Arc::new(Service::new(catalog, config)?);
-    ready.say(&deployment.current().app, server.listener.local_addr()?, &service.routes())?;
+    if let Some(release) = deployment.current() {
+        ready.say(&release.app, server.listener.local_addr()?, &service.routes())?;
+    }
     let mut swap = false;
     let drained = server
         .run(service, async {
@@ -173,7 +175,7 @@ const SWAP_APPEARED: &str = "swap was turned on: sandboxes can no longer be clea
 
 /// Ends once it is no longer safe to go on; never while there is no sandbox.
 async fn swap_appears(engine: &Engine, deployment: &Deployment) {
-    while !deployment.current().app.is_sandboxed() || engine.is_clean() {
+    while deployment.current().is_none_or(|release| !release.app.is_sandboxed()) || engine.is_clean() {
         tokio::time::sleep(SWAP_LOOK).await;
     }
     tracing::error!("{SWAP_APPEARED}");

@@ -66,7 +66,8 @@ impl Service {
         let _permit = self.requests.try_acquire().map_err(|_| self.no_room(Limit::Requests))?;
         // Once and for all of this request: another version may take over meanwhile.
         let deployment = self.catalog.find(exchange.model.as_deref())?;
-        let release = deployment.pick(exchange.version.as_deref())?;
+        let picked = deployment.pick(exchange.version.as_deref(), |name| exchange.header(name))?;
+        let release = picked.release;
         exchange.release = Some(release.clone());
         exchange.stages.predicted = true;
         let _place = release.try_enter().map_err(|_| self.no_room(Limit::ModelRequests))?;

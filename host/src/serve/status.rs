@@ -50,8 +50,12 @@ pub(crate) fn metrics(registry: &Registry) -> Result<Answer, Fault> {
 }
 
 /// The answer to `GET /health?detail`.
-pub(crate) fn health(deployment: &Deployment) -> Answer {
-    let Release { app, version, since, .. } = &*deployment.current();
+///
+/// # Errors
+///
+/// Where no version of the model is ready.
+pub(crate) fn health(deployment: &Deployment) -> Result<Answer, Fault> {
+    let Release { app, version, since, .. } = &*deployment.version(None)?;
     let history = deployment.history();
     let (taken, refused) = deployment.counts();
     let detail = json!({
@@ -76,7 +80,7 @@ pub(crate) fn health(deployment: &Deployment) -> Answer {
         },
     });
     let body = format!("{detail:#}\n").into_bytes();
-    Answer { status: 200, content_type: Some("application/json".to_owned()), headers: Vec::new(), body }
+    Ok(Answer::json(200, body))
 }
 
 // === impl OfCatalog ===
@@ -93,10 +97,11 @@ impl Collector for OfCatalog {
         let models = catalog.models();
         let releases: Vec<_> = models
             .iter()
-            .map(|(name, deployment)| {
-                let release = deployment.current();
-                let version = release.version.number.clone().unwrap_or_default();
-                ([("model", name.clone()), ("version", version)], release)
+            .flat_map(|(name, deployment)| {
+                deployment.served().releases().to_vec().into_iter().map(move |release| {
+                    let version = release.version.number.clone().unwrap_or_default();
+                    ([("model", name.clone()), ("version", version)], release)
+                })
             })
             .collect();
 

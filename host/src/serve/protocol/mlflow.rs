@@ -44,7 +44,7 @@ pub(crate) async fn answer(
 ) -> Result<Response<Body>, Fault> {
     let answer = match endpoint {
         Endpoint::Health if asks_for_detail(&exchange.head.uri) => {
-            status::health(&*service.catalog.find(None)?)
+            status::health(&*service.catalog.find(None)?)?
         }
         Endpoint::Health => plain("\n"),
         Endpoint::Version => plain(env!("CARGO_PKG_VERSION")),
