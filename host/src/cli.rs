@@ -10,7 +10,9 @@ use clap::Parser as _;
 mod args;
 mod build;
 mod compile;
+mod door;
 mod fetch_runtime;
+mod file_limit;
 mod inspect;
 mod log;
 mod mlflow_shim;
@@ -21,6 +23,7 @@ mod package;
 mod predict;
 mod progress;
 mod serve;
+mod token;
 mod validate;
 
 use args::{Args, Command};
@@ -46,6 +49,7 @@ pub fn main() -> ExitCode {
         Command::Compile(args) => compile::run(&args),
         Command::Inspect(args) => inspect::run(&args),
         Command::MlflowShim(args) => mlflow_shim::run(&args),
+        Command::Token(args) => token::run(&args),
         Command::FetchRuntime => fetch_runtime::run(),
     };
     match outcome {

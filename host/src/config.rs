@@ -14,9 +14,19 @@ use mlhost_nn::GraphOptions;
 use mlhost_sandbox::{Limits, WasiGrants};
 use mlhost_wire::dialect::mlflow::Compat;
 
+use crate::serve::cors::Cors;
+
+mod connections;
+
+pub use connections::ConnectionConfig;
+
 mod model_config;
 
 pub use model_config::{model_config_overrides, override_model_config};
+
+mod grpc;
+
+pub use grpc::GrpcConfig;
 
 mod registry;
 
@@ -28,6 +38,7 @@ pub const VARIABLES: &[(&str, &str)] = &[
     ("MLFLOW_HOST", "the same, as MLflow calls it"),
     ("MLHOST_PORT", "port to listen on"),
     ("MLFLOW_PORT", "the same, as MLflow calls it"),
+    ("MLHOST_GRPC_PORT", "a second port to listen on, for gRPC"),
     ("MLHOST_WORKERS", "threads that serve requests"),
     ("MLFLOW_MODELS_WORKERS", "the same, as MLflow calls it"),
     ("MLHOST_TIMEOUT", "time for one request, such as `500ms` or `2s`"),
@@ -131,6 +142,8 @@ pub struct ServerConfig {
     pub host: IpAddr,
     /// The port; 0 lets the system choose.
     pub port: u16,
+    /// gRPC, as far as it is apart from all else.
+    pub grpc: GrpcConfig,
     /// The largest request body, in bytes.
     pub max_body_bytes: usize,
     /// Bodies being read at one time, all together, in bytes.
@@ -147,6 +160,12 @@ pub struct ServerConfig {
     pub compat: Compat,
     /// How long requests may take to end once the server is told to stop.
     pub drain: Duration,
+    /// Before that, how long it takes requests on though it says that it is not ready.
+    pub drain_delay: Duration,
+    /// What a connection may do.
+    pub connections: ConnectionConfig,
+    /// Which pages' scripts may read answers.
+    pub cors: Option<Cors>,
 }
 
 /// What an operator lets bundles have.
@@ -177,6 +196,7 @@ impl Default for ServerConfig {
         Self {
             host: IpAddr::V4(std::net::Ipv4Addr::LOCALHOST),
             port: 5000,
+            grpc: GrpcConfig::default(),
             max_body_bytes: 16 << 20,
             max_bodies_bytes: 512 << 20,
             max_connections: 1024,
@@ -185,6 +205,9 @@ impl Default for ServerConfig {
             timeout: Duration::from_secs(60),
             compat: Compat::default(),
             drain: Duration::from_secs(30),
+            drain_delay: Duration::ZERO,
+            connections: ConnectionConfig::default(),
+            cors: None,
         }
     }
 }
@@ -196,7 +219,7 @@ impl ServerConfig {
     ///
     /// [`ConfigError::Variable`] names the variable that cannot be used.
     pub fn from_environment(environment: Environment<'_>) -> Result<Self, ConfigError> {
-        let mut config = Self::default();
+        let mut config = Self { grpc: GrpcConfig::from_environment(environment)?, ..Self::default() };
         if let Some((name, value)) = first(environment, &["MLHOST_HOST", "MLFLOW_HOST"]) {
             config.host =
                 parse_host(&value).map_err(|reason| ConfigError::Variable { name, value, reason })?;

@@ -114,6 +114,12 @@ pub fn overloaded() -> Fault {
     Fault::new(FaultKind::Overloaded, "the server has no room for another request; try again later")
 }
 
+/// The server is about to stop; asked for by whoever wants to know whether to send it requests.
+#[must_use]
+pub fn draining() -> Fault {
+    Fault::new(FaultKind::NotReady, "the server is about to stop and wants no more requests")
+}
+
 /// A defect of mlhost itself.
 #[must_use]
 pub fn internal(detail: impl Into<String>) -> Fault {

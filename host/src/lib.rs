@@ -4,6 +4,7 @@
 //! one immutable configuration; [`serve`] is the HTTP server; [`app`] is the model behind it; [`fault`] says what the
 //! client sees of an error, [`observe`] what operators see of everything. `ARCHITECTURE.md` walks a request through them.
 
+pub mod access;
 pub mod app;
 pub mod catalog;
 pub mod cli;
@@ -19,7 +20,9 @@ pub mod package;
 pub mod passthrough;
 pub mod readiness;
 pub mod reload;
+pub mod reread;
 pub mod serve;
 pub mod single_call;
+pub mod tls;
 pub mod validate;
 pub mod warm_up;

@@ -3,15 +3,19 @@
 //!
 //! Called by `cli::serve` with a [`crate::catalog::Catalog`]. The only part of mlhost that serves HTTP.
 
+mod activity;
 pub mod body;
 mod compression;
 mod connection;
+pub mod cors;
 mod exchange;
 pub mod handler;
+mod noted;
 mod prediction;
 mod protocol;
 mod report;
 mod response;
+mod room;
 mod routes;
 pub mod server;
 mod status;

@@ -5,13 +5,16 @@
 
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests fail by panicking")]
 
+mod access;
 mod bad_input;
 mod batching;
+mod certificates;
 mod code_cache;
 mod command_line;
 mod dependencies;
 mod hostile;
 mod http2;
+mod limits;
 mod media;
 mod minilm;
 mod mlflow_replay;
@@ -31,6 +34,7 @@ mod running;
 mod samples;
 mod shutdown;
 mod snapshot;
+mod tls;
 mod validate;
 mod warm_up;
 mod wasi;

@@ -12,15 +12,24 @@ use mlhost_wire::dialect::mlflow::Compat;
 
 use crate::config;
 
+mod access;
+mod connections;
+mod grpc;
 mod mlflow_shim;
 mod package;
 mod predict;
 mod python;
+mod tls;
+mod token;
 
+pub(super) use access::AccessArgs;
+pub(super) use connections::ConnectionArgs;
 pub(super) use mlflow_shim::MlflowShimArgs;
 pub(super) use package::{PackageArgs, ValidateArgs};
 pub(super) use predict::PredictArgs;
 pub(super) use python::{PythonArgs, note};
+pub(super) use tls::TlsArgs;
+pub(super) use token::{EntryArgs, TokenArgs, TokenCommand};
 
 /// Serve ONNX models together with your own code in Wasm sandboxes.
 #[derive(Debug, Parser)]
@@ -49,6 +58,8 @@ pub(super) enum Command {
     Inspect(Box<InspectArgs>),
     /// Write a `uvicorn` that has `mlflow models serve` serve with mlhost
     MlflowShim(MlflowShimArgs),
+    /// Make keys for `serve --auth-file`
+    Token(TokenArgs),
     /// Fetch the ONNX Runtime library into the cache, by pip
     FetchRuntime,
 }
@@ -67,6 +78,8 @@ pub(super) struct ServeArgs {
     /// Port to listen on, 0 for any [default: 5000]
     #[arg(short, long)]
     pub(super) port: Option<u16>,
+    #[command(flatten)]
+    pub(super) grpc: grpc::GrpcArgs,
     /// Threads that serve requests [default: one for each core]
     #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=config::MAX_WORKERS as i64))]
     pub(super) workers: Option<u32>,
@@ -119,6 +132,12 @@ pub(super) struct ServeArgs {
     /// How the ready line and the log are written
     #[arg(long, value_enum)]
     pub(super) log_format: Option<LogFormat>,
+    #[command(flatten)]
+    pub(super) tls: TlsArgs,
+    #[command(flatten)]
+    pub(super) access: AccessArgs,
+    #[command(flatten)]
+    pub(super) connections: ConnectionArgs,
     #[command(flatten)]
     pub(super) python: PythonArgs,
     /// Print help

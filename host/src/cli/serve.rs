@@ -11,17 +11,18 @@ use mlhost_bundle::Batching;
 use mlhost_sandbox::{Cleaning, CodeSource, Engine, EngineOptions, Start};
 use mlhost_wire::dialect::mlflow::Mlflow;
 use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
 
 use super::args::{LogFormat, PartArgs, ServeArgs, note};
+use super::door::{Door, Signals};
 use super::origin::Named;
-use super::{log, model};
+use super::{file_limit, log, model};
 use crate::app::App;
 use crate::catalog::Catalog;
 use crate::config::{self, LimitsAllowed, ServerConfig};
 use crate::deployment::{Deployment, Release};
 use crate::model_source::ModelSource;
 use crate::reload::{Origin as _, Reloader};
+use crate::serve::cors::Cors;
 use crate::serve::handler::Service;
 use crate::serve::server::Server;
 use crate::warm_up::warm_up;
@@ -38,6 +39,8 @@ pub(super) fn run(args: &ServeArgs) -> anyhow::Result<()> {
     note(&args.python.flags());
     let mut config = ServerConfig::from_environment(&environment)?;
     apply(args, &mut config);
+    // Before anything is loaded: what is wrong with it is said at once.
+    let door = Door::open(args)?;
     let allowed = LimitsAllowed {
         batching: Batching {
             max_rows: args.max_batch_rows,
@@ -79,7 +82,7 @@ pub(super) fn run(args: &ServeArgs) -> anyhow::Result<()> {
             }),
             engine: engine.clone(),
         };
-        serve(deployment, config, Ready { started, format, engine }, reloader).await
+        serve(deployment, config, Ready { started, format, engine, door }, reloader).await
     })
 }
 
@@ -119,44 +122,62 @@ struct Ready {
     started: Instant,
     format: LogFormat,
     engine: Engine,
+    door: Door,
+    /// Where gRPC has a port of its own.
+    grpc: Option<SocketAddr>,
 }
 
 async fn serve(
     deployment: Arc<Deployment>,
     config: ServerConfig,
-    ready: Ready,
+    mut ready: Ready,
     reloader: Reloader<Named>,
 ) -> anyhow::Result<()> {
     let address = SocketAddr::new(config.host, config.port);
     let listener = TcpListener::bind(address)
         .await
         .with_context(|| format!("cannot listen on {address}\nhint: `--port 0` takes any free port"))?;
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
+    let grpc = match config.grpc.port {
+        Some(port) => {
+            let address = SocketAddr::new(config.host, port);
+            let hint = "hint: `--grpc-port 0` takes any free port";
+            let bound = TcpListener::bind(address).await;
+            Some(bound.with_context(|| format!("cannot listen on {address} for gRPC\n{hint}"))?)
+        }
+        None => None,
+    };
+    ready.grpc = grpc.as_ref().map(TcpListener::local_addr).transpose()?;
+    let signals = Signals::catch()?;
+    file_limit::raise(config.max_connections);
     reloader.start().context("cannot start the thread that looks for other versions of the model")?;
+    ready.door.watch().context("cannot watch the files of keys and certificates")?;
     let server = Server {
         listener,
+        grpc,
         max_connections: config.max_connections,
+        tls: ready.door.tls.clone(),
         workers: config.workers,
         drain: config.drain,
     };
     let catalog = Arc::new(Catalog::of_one(Arc::clone(&deployment)));
-    let service = Arc::new(Service::new(catalog, config)?);
+    let delay = config.drain_delay;
+    let (access, readiness) = (Arc::clone(&ready.door.access), ready.door.readiness.clone());
+    let service = Arc::new(Service::new(catalog, config, access, readiness)?);
     if let Some(release) = deployment.current() {
         ready.say(&release.app, server.listener.local_addr()?, &service.routes())?;
     }
     let mut swap = false;
-    let drained = server
-        .run(service, async {
-            tokio::select! {
-                _ = terminate.recv() => {}
-                _ = interrupt.recv() => {}
-                () = swap_appears(&ready.engine, &deployment) => swap = true,
-            }
-            tracing::info!("stopping: no new connections; requests under way are answered");
-        })
-        .await
-        .context("cannot start the threads that serve requests")?;
+    let run = server.run(service, async {
+        tokio::select! {
+            () = signals.come(1) => {}
+            () = swap_appears(&ready.engine, &deployment) => swap = true,
+        }
+        ready.door.close(delay).await;
+    });
+    let drained = tokio::select! {
+        drained = run => drained.context("cannot start the threads that serve requests")?,
+        () = signals.come(2) => anyhow::bail!("stopped at once by a second signal: requests under way were not answered"),
+    };
     if drained {
         tracing::info!("stopped");
     } else {
@@ -184,7 +205,12 @@ async fn swap_appears(engine: &Engine, deployment: &Deployment) {
 fn apply(args: &ServeArgs, config: &mut ServerConfig) {
     config.host = args.host.unwrap_or(config.host);
     config.port = args.port.unwrap_or(config.port);
+    config.grpc.port = args.grpc.grpc_port.or(config.grpc.port);
     config.timeout = args.timeout.unwrap_or(config.timeout);
+    args.connections.apply(&mut config.connections);
+    config.drain = args.connections.drain_timeout.unwrap_or(config.drain);
+    config.drain_delay = args.connections.drain_delay.unwrap_or(config.drain_delay);
+    config.cors = Cors::new(args.access.cors_origin.clone());
     config.compat = args.mlflow_compat.unwrap_or(config.compat);
     let count = |flag: Option<u32>, default| flag.map_or(default, |count| count as usize);
     config.max_requests = count(args.max_requests, config.max_requests);
@@ -203,6 +229,7 @@ impl Ready {
     fn say(&self, app: &App, address: SocketAddr, routes: &[String]) -> anyhow::Result<()> {
         let milliseconds = self.started.elapsed().as_millis();
         let version = env!("CARGO_PKG_VERSION");
+        let scheme = self.door.scheme();
         match self.format {
             LogFormat::Plain => {
                 let how = match (app.is_sandboxed(), self.engine.cleaning()) {
@@ -214,8 +241,9 @@ impl Ready {
                     CodeSource::Cache => ", code from the cache",
                     CodeSource::Compiled => ", code compiled",
                 });
+                let grpc = self.grpc.map_or_else(String::new, |address| format!(" and {address} for gRPC"));
                 println!(
-                    "mlhost {version} ready on http://{address} in {milliseconds} ms: model `{}` ({how}{code}); {}",
+                    "mlhost {version} ready on {scheme}://{address}{grpc} in {milliseconds} ms: model `{}` ({how}{code}); {}",
                     app.name,
                     routes.join(", ")
                 );
@@ -225,7 +253,8 @@ impl Ready {
                     "event": "ready",
                     "version": version,
                     "address": address.to_string(),
-                    "url": format!("http://{address}"),
+                    "grpc_address": self.grpc.map(|address| address.to_string()),
+                    "url": format!("{scheme}://{address}"),
                     "model": app.name,
                     "sandboxed": app.is_sandboxed(),
                     "code": app.code().map(CodeSource::name),

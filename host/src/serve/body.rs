@@ -1,9 +1,11 @@
-//! Reads request bodies within two bounds: one body's size, and all bodies' sizes together.
+//! Reads request bodies within three bounds: one body's size, all bodies' sizes together, and how slowly one may come.
 //!
-//! Called by `serve::handler`. The second bound is what keeps many slow uploads from filling the memory: a request
-//! holds a sandbox permit only once its body is there, so permits do not bound bodies.
+//! Called by `serve::prediction`. The second bound is what keeps many slow uploads from filling the memory: a request
+//! holds a sandbox permit only once its body is there, so permits do not bound bodies. The third is what keeps them from
+//! holding on to connections.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http_body_util::BodyExt as _;
@@ -18,6 +20,20 @@ use crate::serve::compression::{Coding, TURN};
 pub struct BodyBudget {
     left: AtomicUsize,
 }
+
+/// How much one body may be, and how long it may take.
+#[derive(Clone, Copy, Debug)]
+pub struct BodyLimits {
+    /// The most bytes.
+    pub bytes: usize,
+    /// When the request's time is up.
+    pub deadline: Instant,
+    /// The fewest bytes a second, after a while in which any number will do; 0 for no such bound.
+    pub least_rate: u32,
+}
+
+/// How long a body may come as slowly as it likes: a client may be busy, and so may the network.
+const RATE_GRACE: Duration = Duration::from_secs(5);
 
 /// A body, and its share of the budget until it is dropped.
 pub struct HeldBody<'a> {
@@ -39,18 +55,23 @@ impl BodyBudget {
         Self { left: AtomicUsize::new(bytes) }
     }
 
-    /// Reads a whole body of at most `limit` bytes.
+    /// Reads a whole body within `limits`.
     ///
     /// # Errors
     ///
-    /// A fault: too large, no room for it now, or broken off by the client.
-    pub async fn read(&self, mut body: Incoming, limit: usize) -> Result<HeldBody<'_>, Fault> {
-        let mut held = HeldBody { bytes: Vec::new(), held: Held { budget: self, bytes: 0 } };
+    /// A fault: too large, too slow, no room for it now, or broken off by the client.
+    pub async fn read(&self, mut body: Incoming, limits: BodyLimits) -> Result<HeldBody<'_>, Fault> {
+        let mut held = self.hold();
+        let limit = limits.bytes;
         // Refused before it is read, where the client says how large it is.
         if body.size_hint().lower() > limit as u64 {
             return Err(too_large(limit));
         }
-        while let Some(frame) = body.frame().await {
+        let start = Instant::now();
+        loop {
+            let patience = limits.patience(start, held.held.bytes);
+            let frame = tokio::time::timeout_at(patience.into(), body.frame());
+            let Some(frame) = frame.await.map_err(|_| limits.out_of_time(patience))? else { break };
             let frame = frame.map_err(|error| {
                 Fault::new(FaultKind::BadInput, "the request body broke off").with_detail(error.to_string())
             })?;
@@ -58,14 +79,40 @@ impl BodyBudget {
             if held.held.bytes.saturating_add(data.len()) > limit {
                 return Err(too_large(limit));
             }
-            held.held.take(data.len())?;
-            held.bytes.push(data);
+            held.push(data)?;
         }
         Ok(held)
     }
+
+    /// An empty body, to be filled bit by bit.
+    pub(crate) fn hold(&self) -> HeldBody<'_> {
+        HeldBody { bytes: Vec::new(), held: Held { budget: self, bytes: 0 } }
+    }
 }
 
-fn too_large(limit: usize) -> Fault {
+// === impl BodyLimits ===
+
+impl BodyLimits {
+    /// Until when the next bytes must be there, if `bytes` of a body that began at `start` are.
+    fn patience(&self, start: Instant, bytes: usize) -> Instant {
+        if self.least_rate == 0 {
+            return self.deadline;
+        }
+        let due = Duration::from_secs_f64(bytes as f64 / f64::from(self.least_rate));
+        (start + RATE_GRACE + due).min(self.deadline)
+    }
+
+    fn out_of_time(&self, patience: Instant) -> Fault {
+        if patience >= self.deadline {
+            return fault::deadline();
+        }
+        let public = format!("the request body came more slowly than {} bytes a second", self.least_rate);
+        Fault::new(FaultKind::TooSlow, public)
+    }
+}
+
+/// A body of more than `limit` bytes.
+pub(crate) fn too_large(limit: usize) -> Fault {
     let public = format!("the request body is larger than {limit} bytes; send fewer rows at a time");
     Fault::new(FaultKind::TooLarge, public)
 }
@@ -73,13 +120,44 @@ fn too_large(limit: usize) -> Fault {
 // === impl HeldBody ===
 
 impl<'a> HeldBody<'a> {
+    /// Takes in more of it.
+    ///
+    /// # Errors
+    ///
+    /// Where there is no room for it now.
+    pub(crate) fn push(&mut self, bytes: Bytes) -> Result<(), Fault> {
+        self.held.take(bytes.len())?;
+        self.bytes.push(bytes);
+        Ok(())
+    }
+
+    /// How many bytes it has.
+    pub(crate) fn len(&self) -> usize {
+        self.bytes.iter().map(Bytes::len).sum()
+    }
+
+    /// Its first bytes, which are no longer part of it; `None` where it has fewer.
+    pub(crate) fn take_prefix<const N: usize>(&mut self) -> Option<[u8; N]> {
+        let mut prefix = [0; N];
+        let mut missing = prefix.as_mut_slice();
+        for piece in &mut self.bytes {
+            let taken = piece.split_to(piece.len().min(missing.len()));
+            let (filled, rest) = std::mem::take(&mut missing).split_at_mut(taken.len());
+            filled.copy_from_slice(&taken);
+            missing = rest;
+        }
+        let is_whole = missing.is_empty();
+        self.bytes.retain(|piece| !piece.is_empty());
+        is_whole.then_some(prefix)
+    }
+
     /// What the body holds where it is compressed, of at most `limit` bytes. Others get their turn meanwhile.
     ///
     /// # Errors
     ///
     /// A fault: too large, no room for it now, or not what it is said to be.
     pub(crate) async fn unfolded(self, coding: Coding, limit: usize) -> Result<HeldBody<'a>, Fault> {
-        let mut held = HeldBody { bytes: Vec::new(), held: Held { budget: self.held.budget, bytes: 0 } };
+        let mut held = self.held.budget.hold();
         let mut unfolding = coding.unfold(&self.bytes);
         loop {
             let left = limit.saturating_sub(held.held.bytes);
@@ -91,8 +169,7 @@ impl<'a> HeldBody<'a> {
             if piece.len() > left {
                 return Err(too_large(limit));
             }
-            held.held.take(piece.len())?;
-            held.bytes.push(piece);
+            held.push(piece)?;
             tokio::task::yield_now().await;
         }
         Ok(held)
@@ -131,6 +208,19 @@ impl Drop for Held<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_body_has_a_while_and_then_must_keep_up_its_rate_and_the_deadline_is_the_end() {
+        let start = Instant::now();
+        let after = |seconds| start + Duration::from_secs(seconds);
+        let limits = BodyLimits { bytes: 1 << 20, deadline: after(60), least_rate: 100 };
+        assert_eq!(limits.patience(start, 0), after(5));
+        assert_eq!(limits.patience(start, 1000), after(15));
+        assert_eq!(limits.patience(start, 1 << 20), after(60));
+        assert_eq!(BodyLimits { least_rate: 0, ..limits }.patience(start, 0), after(60));
+        assert_eq!(limits.out_of_time(after(15)).kind, FaultKind::TooSlow);
+        assert_eq!(limits.out_of_time(after(60)).kind, FaultKind::Deadline);
+    }
 
     #[test]
     fn what_a_body_held_comes_back_when_it_is_dropped() {

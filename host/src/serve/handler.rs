@@ -3,15 +3,17 @@
 //! Called by `serve::server` for each request of each connection. Everything that can go wrong becomes a [`Fault`] and
 //! then an answer here: exactly one for every request, whatever happens in it.
 
+use std::borrow::Cow;
 use std::convert::Infallible;
+use std::net::IpAddr;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Instant;
 
 use futures_util::FutureExt as _;
 use hyper::body::Incoming;
-use hyper::header::{ALLOW, HeaderValue, RETRY_AFTER};
+use hyper::header::{ALLOW, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
+use hyper::http::request::Parts;
 use hyper::{Request, Response, StatusCode};
 use mlhost_wire::dialect::Answer;
 use mlhost_wire::dialect::mlflow::Mlflow;
@@ -19,10 +21,12 @@ use mlhost_wire::fault::{Fault, FaultKind};
 use prometheus_client::registry::Registry;
 use tokio::sync::Semaphore;
 
+use crate::access::{Access, Refusal};
 use crate::catalog::Catalog;
 use crate::config::ServerConfig;
 use crate::fault;
-use crate::observe::{Stages, Telemetry};
+use crate::observe::Telemetry;
+use crate::readiness::Readiness;
 use crate::serve::body::BodyBudget;
 use crate::serve::compression;
 use crate::serve::exchange::Exchange;
@@ -46,6 +50,8 @@ pub struct Service {
     references: AtomicU64,
     pub(crate) metrics: Registry,
     pub(crate) routes: Routes,
+    pub(crate) access: Arc<Access>,
+    pub(crate) readiness: Readiness,
     pub(crate) telemetry: Arc<Telemetry>,
 }
 
@@ -62,8 +68,15 @@ impl Service {
     /// # Errors
     ///
     /// Where two routes stand in each other's way.
-    pub fn new(catalog: Arc<Catalog>, config: ServerConfig) -> Result<Self, ServiceError> {
+    pub fn new(
+        catalog: Arc<Catalog>,
+        config: ServerConfig,
+        access: Arc<Access>,
+        readiness: Readiness,
+    ) -> Result<Self, ServiceError> {
         Ok(Self {
+            access,
+            readiness,
             metrics: status::registry(&catalog),
             requests: Semaphore::new(config.max_requests),
             bodies: BodyBudget::new(config.max_bodies_bytes),
@@ -87,38 +100,39 @@ impl Service {
     /// # Errors
     ///
     /// None.
-    pub async fn answer(&self, request: Request<Incoming>) -> Result<Response<Body>, Infallible> {
+    pub async fn answer(
+        self: &Arc<Self>,
+        peer: IpAddr,
+        request: Request<Incoming>,
+    ) -> Result<Response<Body>, Infallible> {
         let under_way = self.telemetry.begin();
         let (head, body) = request.into_parts();
-        let mut exchange = Exchange {
-            head: &head,
-            protocol: Protocol::Mlflow,
-            model: None,
-            version: None,
-            arrival: Instant::now(),
-            release: None,
-            stages: Stages::default(),
+        let cors = self.config.cors.as_ref();
+        let mut response = match cors.and_then(|cors| cors.preflight(&head)) {
+            Some(response) => response,
+            None => self.answer_asked(peer, &head, body).await,
         };
-        let mut response = match self.routes.find(&head.method, &head.uri) {
-            Found::Endpoint { endpoint, model, version } => {
-                (exchange.protocol, exchange.model, exchange.version) = (endpoint.protocol(), model, version);
-                let outcome = AssertUnwindSafe(self.answer_at(endpoint, &mut exchange, body)).catch_unwind();
-                outcome
-                    .await
-                    .unwrap_or_else(|_| Err(fault::internal("a panic; its message is above")))
-                    .unwrap_or_else(|fault| respond(self.refuse(exchange.protocol, &fault)))
+        if let Some(cors) = cors {
+            cors.mark(&head.headers, response.headers_mut());
+        }
+        under_way.answered();
+        Ok(response)
+    }
+
+    /// Answers a request that asks for something, if it is admitted.
+    async fn answer_asked(self: &Arc<Self>, peer: IpAddr, head: &Parts, body: Incoming) -> Response<Body> {
+        let found = self.routes.find(&head.method, &head.uri);
+        let found = match found {
+            Found::Unknown if protocol::grpc::is_call(head) => protocol::grpc::found(head.uri.path()),
+            found => found,
+        };
+        let mut exchange = Exchange::new(head, peer, found.protocol(&head.uri));
+        let mut response = match self.access.admit(found.need(&head.uri), exchange.peer, &head.headers) {
+            Ok(key) => {
+                exchange.key = key;
+                self.answer_found(found, &mut exchange, body).await
             }
-            Found::WrongMethod { protocol, allowed } => {
-                exchange.protocol = protocol;
-                self.wrong_method(&exchange, &allowed)
-            }
-            Found::Slashed(path) => redirect(path, head.uri.query()),
-            Found::Unknown => {
-                exchange.protocol = Protocol::of_unknown(head.uri.path());
-                let public =
-                    format!("there is no `{}`; the routes are {}", head.uri.path(), self.routes().join(", "));
-                respond(self.refuse(exchange.protocol, &Fault::new(FaultKind::NotFound, public)))
-            }
+            Err(refusal) => self.turn_away(&exchange, &refusal),
         };
         if response.status() == StatusCode::SERVICE_UNAVAILABLE {
             response.headers_mut().insert(RETRY_AFTER, RETRY_AFTER_SECONDS);
@@ -126,20 +140,61 @@ impl Service {
         compression::tell_known(&head.headers, &mut response);
         let mut response = compression::compressed(&head.headers, response).await;
         report::answered(self, &exchange, &mut response);
-        under_way.answered();
-        Ok(response)
+        response
+    }
+
+    async fn answer_found<'a>(
+        self: &Arc<Self>,
+        found: Found<'a>,
+        exchange: &mut Exchange<'a>,
+        body: Incoming,
+    ) -> Response<Body> {
+        match found {
+            Found::Endpoint { endpoint, model, version } => {
+                (exchange.model, exchange.version) = (model, version);
+                let outcome = AssertUnwindSafe(self.answer_at(endpoint, exchange, body)).catch_unwind();
+                outcome
+                    .await
+                    .unwrap_or_else(|_| Err(fault::internal("a panic; its message is above")))
+                    .unwrap_or_else(|fault| respond(self.refuse(exchange.protocol, &fault)))
+            }
+            Found::WrongMethod { allowed, .. } => self.wrong_method(exchange, &allowed),
+            Found::Slashed(path) => redirect(path, exchange.head.uri.query()),
+            Found::Unknown => {
+                let path = exchange.head.uri.path();
+                let public = format!("there is no `{path}`; the routes are {}", self.routes().join(", "));
+                respond(self.refuse(exchange.protocol, &Fault::new(FaultKind::NotFound, public)))
+            }
+        }
     }
 
     async fn answer_at(
-        &self,
+        self: &Arc<Self>,
         endpoint: Endpoint,
         exchange: &mut Exchange<'_>,
         body: Incoming,
     ) -> Result<Response<Body>, Fault> {
+        if let (Some(model), true) = (&exchange.model, exchange.key.is_some()) {
+            self.may_use(exchange, model)?;
+        }
         match endpoint {
             Endpoint::Mlflow(endpoint) => protocol::mlflow::answer(self, endpoint, exchange, body).await,
             Endpoint::V2(endpoint) => protocol::v2::answer(self, endpoint, exchange, body).await,
+            Endpoint::Grpc(endpoint) => protocol::grpc::answer(self, endpoint, exchange, body).await,
         }
+    }
+
+    /// The answer to a request that is not admitted.
+    fn turn_away(&self, exchange: &Exchange<'_>, refusal: &Refusal) -> Response<Body> {
+        let mut response = respond(self.refuse(exchange.protocol, &refusal.fault));
+        let headers = response.headers_mut();
+        if let Some(challenge) = refusal.challenge {
+            headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
+        }
+        if let Some(seconds) = refusal.retry_after {
+            headers.insert(RETRY_AFTER, seconds.into());
+        }
+        response
     }
 
     fn wrong_method(&self, exchange: &Exchange<'_>, allowed: &str) -> Response<Body> {
@@ -156,19 +211,24 @@ impl Service {
     /// The answer to a fault, and its line in the log. Where the log knows more than the client is told, both get a
     /// reference that leads from one to the other.
     pub(crate) fn refuse(&self, protocol: Protocol, fault: &Fault) -> Answer {
+        protocol.refuse(self, &self.told(fault))
+    }
+
+    /// What a client is told of a fault, which is logged.
+    pub(crate) fn told<'f>(&self, fault: &'f Fault) -> Cow<'f, Fault> {
         let kind = fault.kind.name();
         let status = fault.kind.status();
         if status < 500 {
             tracing::debug!(kind, detail = fault.detail, "{}", fault.public);
-            return protocol.refuse(self, fault);
+            return Cow::Borrowed(fault);
         }
         if fault.detail.is_empty() {
             tracing::warn!(kind, "{}", fault.public);
-            return protocol.refuse(self, fault);
+            return Cow::Borrowed(fault);
         }
         let reference = self.references.fetch_add(1, Ordering::Relaxed) + 1;
         tracing::warn!(kind, reference, detail = fault.detail, "{}", fault.public);
         let public = format!("{} (reference {reference} in the server's log)", fault.public);
-        protocol.refuse(self, &Fault::new(fault.kind, public))
+        Cow::Owned(Fault::new(fault.kind, public))
     }
 }

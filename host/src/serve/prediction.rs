@@ -13,15 +13,26 @@ use mlhost_wire::values::Reply;
 use crate::deployment::Release;
 use crate::fault;
 use crate::observe::Limit;
-use crate::serve::body::HeldBody;
+use crate::serve::body::{BodyLimits, HeldBody};
 use crate::serve::compression::Coding;
 use crate::serve::exchange::Exchange;
 use crate::serve::handler::Service;
 
 impl Service {
-    /// When the request's time is up, as far as the server says.
+    /// When the request's time is up, as far as the server and its client say.
     pub(crate) fn deadline(&self, exchange: &Exchange<'_>) -> Instant {
-        exchange.arrival + self.config.timeout
+        let time = self.config.timeout;
+        exchange.arrival + exchange.patience.map_or(time, |patience| patience.min(time))
+    }
+
+    /// Whether the request may use `model`. Whoever answers something about a model asks this first, wherever its name came
+    /// from: the handler has asked for the one in the path.
+    ///
+    /// # Errors
+    ///
+    /// [`FaultKind::Forbidden`](mlhost_wire::fault::FaultKind::Forbidden).
+    pub(crate) fn may_use(&self, exchange: &Exchange<'_>, model: &str) -> Result<(), Fault> {
+        self.access.may_use(exchange.key.as_deref(), model)
     }
 
     /// Reads a whole body, within its bounds and the deadline.
@@ -34,17 +45,21 @@ impl Service {
         exchange: &mut Exchange<'_>,
         body: Incoming,
     ) -> Result<HeldBody<'_>, Fault> {
-        let (coding, limit) = (Coding::of_request(exchange.headers())?, self.config.max_body_bytes);
+        let limits = BodyLimits {
+            bytes: self.config.max_body_bytes,
+            deadline: self.deadline(exchange),
+            least_rate: self.config.connections.least_body_rate,
+        };
+        let coding = Coding::of_request(exchange.headers())?;
         let reading = async {
-            let held = self.bodies.read(body, limit).await?;
+            let held = self.bodies.read(body, limits).await?;
             match coding {
                 None => Ok(held),
-                Some(coding) => held.unfolded(coding, limit).await,
+                Some(coding) => held.unfolded(coding, limits.bytes).await,
             }
         };
-        let read = tokio::time::timeout_at(self.deadline(exchange).into(), reading).await;
+        let read = reading.await;
         exchange.stages.read = exchange.arrival.elapsed();
-        let read = read.map_err(|_| fault::deadline()).flatten();
         if let Err(fault) = &read {
             self.note_unread(fault.kind);
         }
@@ -68,6 +83,7 @@ impl Service {
         let deployment = self.catalog.find(exchange.model.as_deref())?;
         let picked = deployment.pick(exchange.version.as_deref(), |name| exchange.header(name))?;
         let release = picked.release;
+        self.may_use(exchange, &release.app.name)?;
         exchange.release = Some(release.clone());
         exchange.stages.predicted = true;
         let _place = release.try_enter().map_err(|_| self.no_room(Limit::ModelRequests))?;
@@ -101,7 +117,7 @@ impl Service {
         let limit = match kind {
             FaultKind::TooLarge => Limit::Body,
             FaultKind::Overloaded => Limit::Bodies,
-            FaultKind::Deadline => Limit::Time,
+            FaultKind::Deadline | FaultKind::TooSlow => Limit::Time,
             _ => return,
         };
         self.telemetry.limits.hit(limit);

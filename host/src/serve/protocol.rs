@@ -3,13 +3,16 @@
 //! Called by `serve::handler`, which finds the endpoint by `serve::routes`. All predictions go through
 //! `serve::prediction`: no protocol has a way past its limits.
 
+pub(crate) mod grpc;
 pub(crate) mod mlflow;
 pub(crate) mod v2;
 
+use hyper::Uri;
 use mlhost_wire::dialect::v2::rest;
 use mlhost_wire::dialect::{Answer, Dialect as _};
 use mlhost_wire::fault::Fault;
 
+use crate::access::Need;
 use crate::serve::handler::Service;
 
 /// In whose words a request is answered.
@@ -19,6 +22,8 @@ pub(crate) enum Protocol {
     Mlflow,
     /// The Open Inference Protocol, version 2.
     V2,
+    /// The same over gRPC.
+    Grpc,
 }
 
 /// What a route leads to.
@@ -28,6 +33,8 @@ pub(crate) enum Endpoint {
     Mlflow(mlflow::Endpoint),
     /// One of the Open Inference Protocol's.
     V2(v2::Endpoint),
+    /// One of its calls over gRPC.
+    Grpc(grpc::Endpoint),
 }
 
 // === impl Protocol ===
@@ -38,6 +45,7 @@ impl Protocol {
         match self {
             Self::Mlflow => "mlflow",
             Self::V2 => "v2",
+            Self::Grpc => "grpc",
         }
     }
 
@@ -54,6 +62,7 @@ impl Protocol {
         match self {
             Self::Mlflow => service.mlflow.refuse(fault),
             Self::V2 => rest::refuse(fault),
+            Self::Grpc => grpc::refuse(fault),
         }
     }
 }
@@ -66,6 +75,15 @@ impl Endpoint {
         match self {
             Self::Mlflow(_) => Protocol::Mlflow,
             Self::V2(_) => Protocol::V2,
+            Self::Grpc(_) => Protocol::Grpc,
+        }
+    }
+
+    /// What a request to it needs.
+    pub(crate) fn need(self, uri: &Uri) -> Need {
+        match self {
+            Self::Mlflow(endpoint) => endpoint.need(uri),
+            Self::Grpc(endpoint) => endpoint.need(),
         }
     }
 }

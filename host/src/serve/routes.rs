@@ -9,6 +9,7 @@ use hyper::{Method, Uri};
 use matchit::Router;
 use percent_encoding::percent_decode_str;
 
+use crate::access::Need;
 use crate::serve::protocol::{Endpoint, Protocol, mlflow};
 
 /// One route.
@@ -117,6 +118,27 @@ impl Routes {
                 protocol: matched.value.first().map_or(Protocol::Mlflow, |route| route.endpoint.protocol()),
                 allowed: allowed(matched.value),
             },
+        }
+    }
+}
+
+// === impl Found ===
+
+impl Found<'_> {
+    /// In whose words a request that leads here is answered.
+    pub(crate) fn protocol(&self, uri: &Uri) -> Protocol {
+        match self {
+            Self::Endpoint { endpoint, .. } => endpoint.protocol(),
+            Self::WrongMethod { protocol, .. } => *protocol,
+            Self::Slashed(_) | Self::Unknown => Protocol::of_unknown(uri.path()),
+        }
+    }
+
+    /// What a request that leads here needs: what is no endpoint tells nobody but callers with a key what there is.
+    pub(crate) fn need(&self, uri: &Uri) -> Need {
+        match self {
+            Self::Endpoint { endpoint, .. } => endpoint.need(uri),
+            Self::WrongMethod { .. } | Self::Slashed(_) | Self::Unknown => Need::Key,
         }
     }
 }

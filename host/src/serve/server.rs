@@ -4,15 +4,18 @@
 //! caller, so that tests bring their own. `worker.rs` serves what is dealt out.
 
 use std::io;
+use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::net::TcpListener;
-use tokio::sync::Semaphore;
+use tokio::net::{TcpListener, TcpStream};
 
+use crate::serve::connection::Http;
 use crate::serve::handler::Service;
+use crate::serve::room::Room;
 use crate::serve::worker::{Admitted, Worker};
+use crate::tls::Tls;
 
 /// How long to wait after the system had no file descriptor left for a connection.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
@@ -21,8 +24,12 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 pub struct Server {
     /// Bound already.
     pub listener: TcpListener,
+    /// A second one, for platforms that look for gRPC on a port of its own; both serve the same.
+    pub grpc: Option<TcpListener>,
     /// Connections at one time.
     pub max_connections: usize,
+    /// What encrypts them, where they are to be.
+    pub tls: Option<Arc<Tls>>,
     /// Threads that serve them, at least 1.
     pub workers: usize,
     /// How long requests may take to end after the stop.
@@ -32,6 +39,14 @@ pub struct Server {
 // === impl Server ===
 
 impl Server {
+    async fn accept(&self) -> io::Result<(TcpStream, SocketAddr)> {
+        let Some(grpc) = &self.grpc else { return self.listener.accept().await };
+        tokio::select! {
+            accepted = self.listener.accept() => accepted,
+            accepted = grpc.accept() => accepted,
+        }
+    }
+
     /// Serves until `stop` ends, then takes no more connections and waits for the requests that are under way.
     /// Answers whether all of them ended in time.
     ///
@@ -39,36 +54,41 @@ impl Server {
     ///
     /// When the operating system has no thread to give.
     pub async fn run(self, service: Arc<Service>, stop: impl Future<Output = ()>) -> io::Result<bool> {
+        let room = Room::new(self.max_connections, service.config.connections.max_per_address);
         let workers = (0..self.workers.max(1))
-            .map(|number| Worker::start(number, Arc::clone(&service)))
+            .map(|number| {
+                Worker::start(number, Http::new(Arc::clone(&service), self.tls.clone(), room.wish()))
+            })
             .collect::<io::Result<Vec<_>>>()?;
-        let connections = Arc::new(Semaphore::new(self.max_connections));
         let mut stop = pin!(stop);
         loop {
-            // The permit first: a connection that cannot be served stays in the system's backlog.
+            // One at a time: while this one waits for a place, others stay in the system's backlog.
             let next = async {
-                let permit = Arc::clone(&connections).acquire_owned().await;
-                (permit, self.listener.accept().await)
+                let (stream, peer) = self.accept().await?;
+                let peer = peer.ip().to_canonical();
+                let place = room.enter(peer).await;
+                stream.into_std().map(|stream| (stream, peer, place))
             };
-            let (permit, accepted) = tokio::select! {
-                next = next => next,
+            let accepted = tokio::select! {
+                accepted = next => accepted,
                 () = &mut stop => break,
             };
-            match (permit, accepted.and_then(|(stream, _)| stream.into_std())) {
-                (Ok(permit), Ok(stream)) => {
+            match accepted {
+                Ok((stream, peer, Some(place))) => {
                     if let Some(worker) = workers.iter().min_by_key(|worker| worker.load()) {
-                        worker.serve(Admitted::new(stream, permit));
+                        worker.serve(Admitted::new(stream, peer, place));
                     }
                 }
-                (_, Err(error)) => {
+                Ok((_, peer, None)) => {
+                    tracing::debug!(%peer, "a client address has as many connections as it may");
+                }
+                Err(error) => {
                     tracing::warn!(%error, "cannot accept a connection");
                     tokio::time::sleep(ACCEPT_PAUSE).await;
                 }
-                // The semaphore is never closed.
-                (Err(_), _) => break,
             }
         }
-        drop(self.listener);
+        drop((self.listener, self.grpc));
         let ends: Vec<_> = workers.into_iter().map(Worker::stop).collect();
         let drained = async {
             for end in ends {

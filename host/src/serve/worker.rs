@@ -6,26 +6,27 @@
 //! gives way every millisecond, so it slows its neighbours down and stops none of them.
 
 use std::io;
-use std::net::TcpStream;
+use std::net::{IpAddr, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
-use tokio::sync::{OwnedSemaphorePermit, oneshot, watch};
+use tokio::sync::{oneshot, watch};
 
 use crate::serve::connection::Http;
-use crate::serve::handler::Service;
+use crate::serve::room::Place;
 
-/// A connection, and its permit until it ends.
+/// A connection, and its place until it ends.
 pub(crate) struct Admitted {
     stream: TcpStream,
-    permit: OwnedSemaphorePermit,
+    peer: IpAddr,
+    place: Place,
 }
 
 /// A worker's thread, as the server sees it.
 pub(crate) struct Worker {
-    /// Bounded by the permits that the connections bring along. Its end is the signal to stop.
+    /// Bounded by the places that the connections bring along. Its end is the signal to stop.
     connections: UnboundedSender<Admitted>,
     load: Arc<AtomicUsize>,
     ended: oneshot::Receiver<()>,
@@ -37,8 +38,8 @@ struct Counted(Arc<AtomicUsize>);
 // === impl Admitted ===
 
 impl Admitted {
-    pub(crate) fn new(stream: TcpStream, permit: OwnedSemaphorePermit) -> Self {
-        Self { stream, permit }
+    pub(crate) fn new(stream: TcpStream, peer: IpAddr, place: Place) -> Self {
+        Self { stream, peer, place }
     }
 }
 
@@ -50,14 +51,14 @@ impl Worker {
     /// # Errors
     ///
     /// When the operating system has no thread to give.
-    pub(crate) fn start(number: usize, service: Arc<Service>) -> io::Result<Self> {
+    pub(crate) fn start(number: usize, http: Http) -> io::Result<Self> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let (connections, dealt) = unbounded_channel();
         let (ending, ended) = oneshot::channel();
         let load = Arc::new(AtomicUsize::new(0));
         let counter = Arc::clone(&load);
         thread::Builder::new().name(format!("worker-{number}")).spawn(move || {
-            runtime.block_on(serve(dealt, service, counter));
+            runtime.block_on(serve(dealt, http, counter));
             // Nobody listens any more where the drain time is over.
             let _ = ending.send(());
         })?;
@@ -89,10 +90,10 @@ impl Worker {
 }
 
 /// A worker's whole life.
-async fn serve(mut dealt: UnboundedReceiver<Admitted>, service: Arc<Service>, load: Arc<AtomicUsize>) {
-    let http = Arc::new(Http::new(service));
+async fn serve(mut dealt: UnboundedReceiver<Admitted>, http: Http, load: Arc<AtomicUsize>) {
+    let http = Arc::new(http);
     let (stop, stopping) = watch::channel(());
-    while let Some(Admitted { stream, permit }) = dealt.recv().await {
+    while let Some(Admitted { stream, peer, place }) = dealt.recv().await {
         let counted = Counted(Arc::clone(&load));
         let stream = match asynchronous(stream) {
             Ok(stream) => stream,
@@ -103,10 +104,10 @@ async fn serve(mut dealt: UnboundedReceiver<Admitted>, service: Arc<Service>, lo
         };
         let (http, stopping) = (Arc::clone(&http), stopping.clone());
         tokio::spawn(async move {
-            if let Err(error) = http.serve(stream, stopping).await {
+            if let Err(error) = http.serve(stream, peer, stopping).await {
                 tracing::debug!(%error, "a connection ended early");
             }
-            drop((permit, counted));
+            drop((place, counted));
         });
     }
     drop(stopping);

@@ -13,6 +13,8 @@ pub enum FaultKind {
     UnsupportedMedia,
     /// The request is larger than allowed.
     TooLarge,
+    /// The request's body came too slowly.
+    TooSlow,
     /// The request does not say who it is from, or not credibly.
     Unauthenticated,
     /// Whoever it is from may not do this.
@@ -58,10 +60,11 @@ pub struct Fault {
 
 impl FaultKind {
     /// Every kind, for tests and tables that must leave none out.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::BadInput,
         Self::UnsupportedMedia,
         Self::TooLarge,
+        Self::TooSlow,
         Self::Unauthenticated,
         Self::Forbidden,
         Self::RateLimited,
@@ -88,6 +91,7 @@ impl FaultKind {
             Self::Forbidden => 403,
             Self::NotFound => 404,
             Self::MethodNotAllowed => 405,
+            Self::TooSlow => 408,
             Self::Conflict => 409,
             Self::TooLarge => 413,
             Self::UnsupportedMedia => 415,
@@ -106,6 +110,7 @@ impl FaultKind {
             Self::BadInput => "bad_input",
             Self::UnsupportedMedia => "unsupported_media",
             Self::TooLarge => "too_large",
+            Self::TooSlow => "too_slow",
             Self::Unauthenticated => "unauthenticated",
             Self::Forbidden => "forbidden",
             Self::RateLimited => "rate_limited",

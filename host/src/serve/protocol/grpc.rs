@@ -26,11 +26,15 @@ use mlhost_wire::dialect::v2::{self, ModelVersion};
 use mlhost_wire::fault::{Fault, FaultKind};
 
 pub(crate) use self::status::refuse;
+use crate::access::Need;
+use crate::deployment::Release;
 use crate::fault;
 use crate::serve::body::HeldBody;
 use crate::serve::exchange::Exchange;
 use crate::serve::handler::Service;
+use crate::serve::protocol;
 use crate::serve::response::Body;
+use crate::serve::routes::Found;
 
 /// What its bodies are.
 const MEDIA_TYPE: &str = "application/grpc";
@@ -79,7 +83,10 @@ const CALLS: [(&str, Endpoint); 14] = [
 
 /// Parts of the names of Triton's other calls, and why they are not served.
 const NOT_SERVED: [(&str, &str); 3] = [
-    ("SharedMemory", "there is no memory to share: requests may come from anywhere, and a sandbox shares none"),
+    (
+        "SharedMemory",
+        "there is no memory to share: requests may come from anywhere, and a sandbox shares none",
+    ),
     ("TraceSetting", "traces are set up where the server is started"),
     ("LogSettings", "the log is set up where the server is started"),
 ];
@@ -88,12 +95,18 @@ const NOT_SERVED: [(&str, &str); 3] = [
 pub(crate) fn is_call(head: &Parts) -> bool {
     let Some(media_type) = head.headers.get(CONTENT_TYPE) else { return false };
     let after = media_type.as_bytes().strip_prefix(MEDIA_TYPE.as_bytes());
-    head.method == Method::POST && after.is_some_and(|after| matches!(after.first(), None | Some(b'+' | b';')))
+    head.method == Method::POST
+        && after.is_some_and(|after| matches!(after.first(), None | Some(b'+' | b';')))
 }
 
 /// The call at `path`.
-pub(crate) fn endpoint(path: &str) -> Endpoint {
+fn endpoint(path: &str) -> Endpoint {
     CALLS.iter().find(|(known, _)| *known == path).map_or(Endpoint::Unknown, |(_, endpoint)| *endpoint)
+}
+
+/// Where a call leads.
+pub(crate) fn found(path: &str) -> Found<'_> {
+    Found::Endpoint { endpoint: protocol::Endpoint::Grpc(endpoint(path)), model: None, version: None }
 }
 
 pub(crate) async fn answer(
@@ -118,7 +131,7 @@ pub(crate) async fn answer(
         }
         Endpoint::ServerMetadata => {
             let _: proto::ServerMetadataRequest = read(service, exchange, body).await?;
-            frame::framed(&models::server())
+            frame::framed(&models::server(service))
         }
         Endpoint::ModelReady => {
             let asked = read(service, exchange, body).await?;
@@ -137,10 +150,17 @@ pub(crate) async fn answer(
             frame::framed(&models::statistics(service, exchange, asked)?)
         }
         Endpoint::RepositoryIndex => {
-            let _: proto::RepositoryIndexRequest = read(service, exchange, body).await?;
-            frame::framed(&models::index(service))
+            let asked: proto::RepositoryIndexRequest = read(service, exchange, body).await?;
+            frame::framed(&models::index(service, exchange, asked.ready))
         }
-        Endpoint::RepositoryModelLoad | Endpoint::RepositoryModelUnload => return Err(models::closed()),
+        Endpoint::RepositoryModelLoad => {
+            let asked = read(service, exchange, body).await?;
+            frame::framed(&models::load(service, exchange, asked).await?)
+        }
+        Endpoint::RepositoryModelUnload => {
+            let asked = read(service, exchange, body).await?;
+            frame::framed(&models::unload(service, exchange, asked).await?)
+        }
         Endpoint::HealthCheck => {
             let asked: HealthCheckRequest = read(service, exchange, body).await?;
             if !is_known(&asked.service) {
@@ -243,7 +263,7 @@ async fn predict(
     let (name, version) =
         (std::mem::take(&mut request.model_name), std::mem::take(&mut request.model_version));
     exchange.name_model(name, version);
-    let decode = |release: &crate::deployment::Release| {
+    let decode = |release: &Release| {
         let (request, raw) = tensors::request(request)?;
         let Decoded { call, envelope } = v2::call(request, release.app.tensors())?;
         let call = release.app.call_of_tensors(call).map_err(fault::of_prediction)?;
@@ -255,6 +275,27 @@ async fn predict(
             Ok(tensors::response(v2::response(reply, wanted, model, release.app.tensors())?, raw))
         })
         .await
+}
+
+// === impl Endpoint ===
+
+impl Endpoint {
+    /// What a call to it needs.
+    pub(crate) fn need(self) -> Need {
+        match self {
+            Self::ServerLive | Self::ServerReady | Self::HealthCheck | Self::HealthWatch => Need::Health,
+            Self::RepositoryModelLoad | Self::RepositoryModelUnload => Need::Admin,
+            Self::ModelReady
+            | Self::ServerMetadata
+            | Self::ModelMetadata
+            | Self::ModelInfer
+            | Self::ModelStreamInfer
+            | Self::ModelConfig
+            | Self::ModelStatistics
+            | Self::RepositoryIndex
+            | Self::Unknown => Need::Key,
+        }
+    }
 }
 
 #[cfg(test)]

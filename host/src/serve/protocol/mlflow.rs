@@ -7,6 +7,8 @@ use hyper::{Method, Response, Uri};
 use mlhost_wire::dialect::{Answer, Dialect as _, Request};
 use mlhost_wire::fault::Fault;
 
+use crate::access::Need;
+use crate::fault;
 use crate::serve::exchange::Exchange;
 use crate::serve::handler::Service;
 use crate::serve::response::{Body, respond};
@@ -24,6 +26,18 @@ pub(crate) enum Endpoint {
     Version,
     /// Not MLflow's.
     Metrics,
+}
+
+// === impl Endpoint ===
+
+impl Endpoint {
+    /// What a request to it needs. The detail names the model and where it comes from.
+    pub(crate) fn need(self, uri: &Uri) -> Need {
+        match self {
+            Self::Health if !asks_for_detail(uri) => Need::Health,
+            Self::Health | Self::Invocations | Self::Version | Self::Metrics => Need::Key,
+        }
+    }
 }
 
 pub(crate) fn routes() -> Vec<Route> {
@@ -46,7 +60,8 @@ pub(crate) async fn answer(
         Endpoint::Health if asks_for_detail(&exchange.head.uri) => {
             status::health(&*service.catalog.find(None)?)?
         }
-        Endpoint::Health => plain("\n"),
+        Endpoint::Health if service.readiness.is_ready() => plain("\n"),
+        Endpoint::Health => return Err(fault::draining()),
         Endpoint::Version => plain(env!("CARGO_PKG_VERSION")),
         Endpoint::Metrics => status::metrics(&service.metrics)?,
         Endpoint::Invocations => invocations(service, exchange, body).await?,

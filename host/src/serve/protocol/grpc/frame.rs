@@ -59,7 +59,8 @@ pub(super) fn coding(headers: &HeaderMap) -> Result<Option<Coding>, Fault> {
         b"deflate" => Ok(Some(Coding::Deflate)),
         other => {
             let name = String::from_utf8_lossy(other);
-            let public = format!("messages compressed in `{name}` are not read; send gzip, deflate or identity");
+            let public =
+                format!("messages compressed in `{name}` are not read; send gzip, deflate or identity");
             Err(Fault::new(FaultKind::UnsupportedMedia, public))
         }
     }
@@ -93,7 +94,9 @@ fn read_prefix([flag, length @ ..]: [u8; PREFIX]) -> Result<(bool, usize), Fault
     match flag {
         0 => Ok((false, length)),
         1 => Ok((true, length)),
-        other => Err(broken(format!("a message begins with {other} where 0 or 1 says whether it is compressed"))),
+        other => {
+            Err(broken(format!("a message begins with {other} where 0 or 1 says whether it is compressed")))
+        }
     }
 }
 

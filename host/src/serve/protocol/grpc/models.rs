@@ -10,7 +10,8 @@ use mlhost_wire::dialect::v2::{self, ModelMetadata};
 use mlhost_wire::fault::{Fault, FaultKind};
 use mlhost_wire::values::ElementType;
 
-use crate::deployment::Release;
+use crate::catalog::{Entry, Wanted};
+use crate::deployment::{Release, State};
 use crate::observe::statistics::{SizeTally, Snapshot, Tally};
 use crate::serve::exchange::Exchange;
 use crate::serve::handler::Service;
@@ -18,11 +19,13 @@ use crate::serve::handler::Service;
 /// What there is besides the protocol's own calls, in Triton's words.
 const EXTENSIONS: [&str; 4] = ["binary_tensor_data", "classification", "model_configuration", "statistics"];
 
-pub(super) fn server() -> proto::ServerMetadataResponse {
+pub(super) fn server(service: &Service) -> proto::ServerMetadataResponse {
+    let repository = service.catalog.is_controlled().then_some("model_repository");
+    let extensions = EXTENSIONS.into_iter().chain(repository);
     proto::ServerMetadataResponse {
         name: "mlhost".to_owned(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
-        extensions: EXTENSIONS.map(str::to_owned).to_vec(),
+        extensions: extensions.map(str::to_owned).collect(),
     }
 }
 
@@ -35,7 +38,8 @@ fn find(
 ) -> Result<Arc<Release>, Fault> {
     exchange.name_model(name, version);
     let deployment = service.catalog.find(exchange.model.as_deref())?;
-    deployment.pick(exchange.version.as_deref())
+    service.may_use(exchange, deployment.name())?;
+    deployment.version(exchange.version.as_deref())
 }
 
 /// A model that is not there is not ready: that is an answer, and no failure.
@@ -54,9 +58,15 @@ pub(super) fn ready(
     }
 }
 
-fn describe(release: &Release) -> ModelMetadata {
+fn describe(service: &Service, release: &Release) -> ModelMetadata {
     let app = &release.app;
-    let versions = vec![release.version.name().to_owned()];
+    let deployment = service.catalog.find(Some(&app.name));
+    let served = deployment.map(|deployment| deployment.served()).unwrap_or_default();
+    let mut versions: Vec<_> =
+        served.releases().iter().map(|release| release.version.name().to_owned()).collect();
+    if versions.is_empty() {
+        versions.push(release.version.name().to_owned());
+    }
     ModelMetadata::new(&app.name, versions, app.platform(), app.tensors())
 }
 
@@ -65,7 +75,7 @@ pub(super) fn metadata(
     exchange: &mut Exchange<'_>,
     asked: proto::ModelMetadataRequest,
 ) -> Result<proto::ModelMetadataResponse, Fault> {
-    let metadata = describe(&*find(service, exchange, asked.name, asked.version)?);
+    let metadata = describe(service, &*find(service, exchange, asked.name, asked.version)?);
     let tensors = |tensors: Vec<v2::TensorMetadata>| {
         let tensor = |tensor: v2::TensorMetadata| TensorMetadata {
             datatype: v2::datatype::name(tensor.element_type).to_owned(),
@@ -90,7 +100,7 @@ pub(super) fn config(
     exchange: &mut Exchange<'_>,
     asked: proto::ModelConfigRequest,
 ) -> Result<proto::ModelConfigResponse, Fault> {
-    let metadata = describe(&*find(service, exchange, asked.name, asked.version)?);
+    let metadata = describe(service, &*find(service, exchange, asked.name, asked.version)?);
     let input = |tensor: v2::TensorMetadata| proto::ModelInput {
         name: tensor.name,
         data_type: data_type(tensor.element_type).into(),
@@ -138,7 +148,9 @@ pub(super) fn statistics(
     asked: proto::ModelStatisticsRequest,
 ) -> Result<proto::ModelStatisticsResponse, Fault> {
     let releases = if asked.name.is_empty() {
-        service.catalog.models().iter().map(|(_, deployment)| deployment.current()).collect()
+        let models = service.catalog.models().into_iter();
+        let models = models.filter(|(name, _)| service.may_use(exchange, name).is_ok());
+        models.flat_map(|(_, deployment)| deployment.served().releases().to_vec()).collect()
     } else {
         vec![find(service, exchange, asked.name, asked.version)?]
     };
@@ -187,20 +199,48 @@ fn duration(tally: Tally) -> Option<proto::StatisticDuration> {
     Some(proto::StatisticDuration { count: tally.count, ns: tally.nanoseconds })
 }
 
-/// Every version of every model.
-pub(super) fn index(service: &Service) -> proto::RepositoryIndexResponse {
-    let entry = |(name, deployment): (String, Arc<crate::deployment::Deployment>)| {
-        proto::repository_index_response::ModelIndex {
-            name,
-            version: deployment.current().version.name().to_owned(),
-            state: "READY".to_owned(),
-            reason: String::new(),
-        }
+/// Every version of every model that the caller may use; with `ready` only what is ready.
+pub(super) fn index(
+    service: &Service,
+    exchange: &Exchange<'_>,
+    ready: bool,
+) -> proto::RepositoryIndexResponse {
+    let listed = |entry: &Entry| {
+        (!ready || entry.state == State::Ready) && service.may_use(exchange, &entry.name).is_ok()
     };
-    proto::RepositoryIndexResponse { models: service.catalog.models().into_iter().map(entry).collect() }
+    let spelled = |entry: Entry| proto::repository_index_response::ModelIndex {
+        name: entry.name,
+        version: entry.version.unwrap_or_default(),
+        state: entry.state.name().to_owned(),
+        reason: entry.reason,
+    };
+    let models = service.catalog.index().into_iter().filter(listed).map(spelled).collect();
+    proto::RepositoryIndexResponse { models }
 }
 
-/// Clients do not decide what is loaded.
-pub(super) fn closed() -> Fault {
-    Fault::new(FaultKind::Forbidden, "this server does not let clients load and unload models")
+/// Has a model loaded, or loaded anew, and waits until it is served.
+pub(super) async fn load(
+    service: &Service,
+    exchange: &mut Exchange<'_>,
+    asked: proto::RepositoryModelLoadRequest,
+) -> Result<proto::RepositoryModelLoadResponse, Fault> {
+    service.may_use(exchange, &asked.model_name)?;
+    // A configuration or files that come with the request would be served without anybody having looked at them.
+    if let Some(name) = asked.parameters.keys().next() {
+        let public = format!("parameter `{name}`: models are loaded as the repository has them");
+        return Err(Fault::new(FaultKind::BadInput, public));
+    }
+    service.catalog.load(Wanted { name: asked.model_name, from: None, again: true }).await?;
+    Ok(proto::RepositoryModelLoadResponse {})
+}
+
+/// Has a model unloaded, and waits until it takes no more requests.
+pub(super) async fn unload(
+    service: &Service,
+    exchange: &mut Exchange<'_>,
+    asked: proto::RepositoryModelUnloadRequest,
+) -> Result<proto::RepositoryModelUnloadResponse, Fault> {
+    service.may_use(exchange, &asked.model_name)?;
+    service.catalog.unload(&asked.model_name).await?;
+    Ok(proto::RepositoryModelUnloadResponse {})
 }

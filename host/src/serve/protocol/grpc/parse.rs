@@ -122,8 +122,8 @@ fn varint(bytes: &mut &[u8]) -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
-    use mlhost_proto::model_infer_request::{InferInputTensor, InferRequestedOutputTensor};
     use mlhost_proto::InferTensorContents;
+    use mlhost_proto::model_infer_request::{InferInputTensor, InferRequestedOutputTensor};
 
     use super::*;
 

@@ -39,7 +39,7 @@ const LONGEST: usize = 2000;
 pub(super) fn code(kind: FaultKind) -> Code {
     match kind {
         FaultKind::BadInput | FaultKind::GuestRejected => Code::InvalidArgument,
-        FaultKind::Deadline => Code::DeadlineExceeded,
+        FaultKind::Deadline | FaultKind::TooSlow => Code::DeadlineExceeded,
         FaultKind::NotFound => Code::NotFound,
         FaultKind::Conflict => Code::AlreadyExists,
         FaultKind::Forbidden => Code::PermissionDenied,

@@ -3,6 +3,7 @@
 //! Called by `protocol::grpc`. Each request of a stream is a request like any other, with its own permit, deadline and place in
 //! the statistics; the next one is read when it is answered. A server that stops ends them: nobody says when a client would.
 
+use std::net::IpAddr;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Instant;
@@ -21,6 +22,7 @@ use mlhost_wire::fault::{Fault, FaultKind};
 
 use super::frame::{self, Bounds, Inbound};
 use super::{parse, predict};
+use crate::access::keys::Key;
 use crate::fault;
 use crate::serve::compression::Coding;
 use crate::serve::exchange::Exchange;
@@ -33,6 +35,8 @@ use crate::serve::response::{Body, BrokenOff, respond};
 struct Conversation {
     service: Arc<Service>,
     head: Parts,
+    peer: IpAddr,
+    key: Option<Arc<Key>>,
     inbound: Inbound,
     coding: Option<Coding>,
     /// When the client's time for all of it is up.
@@ -48,11 +52,7 @@ struct Watch {
 }
 
 /// Frames of an answer from a state that each of them takes on; after the last there are trailers.
-fn answer<S, F>(
-    state: S,
-    coding: Option<Coding>,
-    next: impl Fn(S) -> F + Send + 'static,
-) -> Response<Body>
+fn answer<S, F>(state: S, coding: Option<Coding>, next: impl Fn(S) -> F + Send + 'static) -> Response<Body>
 where
     S: Send + 'static,
     F: Future<Output = Result<(Bytes, S), Option<Fault>>> + Send + 'static,
@@ -95,6 +95,8 @@ pub(super) fn infer(
     let conversation = Conversation {
         service: Arc::clone(service),
         head: exchange.head.clone(),
+        peer: exchange.peer,
+        key: exchange.key.clone(),
         inbound: Inbound::new(body, coding),
         coding,
         deadline: deadline(exchange),
@@ -133,7 +135,8 @@ impl Conversation {
             deadline: self.deadline.map_or(arrival + time, |deadline| deadline.min(arrival + time)),
         };
         let held = self.inbound.message(&self.service.bodies, bounds).await?;
-        let mut exchange = Exchange::new(&self.head, Protocol::Grpc, arrival);
+        let mut exchange = Exchange::new(&self.head, self.peer, Protocol::Grpc);
+        (exchange.key, exchange.arrival) = (self.key.clone(), arrival);
         exchange.stages.read = arrival.elapsed();
         exchange.patience = self.deadline.map(|deadline| deadline.saturating_duration_since(arrival));
         let request = parse::infer(held.contiguous())?;
@@ -148,8 +151,7 @@ impl Conversation {
             Err(fault) => {
                 let told = self.service.told(&fault);
                 let infer_response = Some(ModelInferResponse { id, ..Default::default() });
-                let message =
-                    ModelStreamInferResponse { error_message: told.public.clone(), infer_response };
+                let message = ModelStreamInferResponse { error_message: told.public.clone(), infer_response };
                 (super::refuse(&told), message)
             }
         };
@@ -161,8 +163,7 @@ impl Conversation {
 
 /// The answer to `Watch` of the health service.
 pub(super) fn watch(service: &Arc<Service>, exchange: &Exchange<'_>, known: bool) -> Response<Body> {
-    let watch =
-        Watch { service: Arc::clone(service), known, told: None, deadline: deadline(exchange) };
+    let watch = Watch { service: Arc::clone(service), known, told: None, deadline: deadline(exchange) };
     answer(watch, None, |mut watch| async move {
         match watch.next().await {
             Ok(status) => {

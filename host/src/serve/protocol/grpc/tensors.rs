@@ -51,7 +51,8 @@ fn parameter(name: &str, value: InferParameter) -> Result<Parameter, Fault> {
         Some(ParameterChoice::StringParam(value)) => Parameter::Text(value),
         Some(ParameterChoice::DoubleParam(value)) => Parameter::Number(value),
         Some(ParameterChoice::Uint64Param(value)) => Parameter::Integer(
-            i64::try_from(value).map_err(|_| bad_input(format!("parameter `{name}` is larger than 2^63 - 1")))?,
+            i64::try_from(value)
+                .map_err(|_| bad_input(format!("parameter `{name}` is larger than 2^63 - 1")))?,
         ),
         None => return Err(bad_input(format!("parameter `{name}` has no value"))),
     })
@@ -74,7 +75,11 @@ fn tensor(input: InferInputTensor, raw: Option<Bytes>) -> Result<InferTensor, Fa
 }
 
 /// The elements out of the list for their datatype.
-fn listed(name: &str, element_type: ElementType, mut contents: InferTensorContents) -> Result<Elements, Fault> {
+fn listed(
+    name: &str,
+    element_type: ElementType,
+    mut contents: InferTensorContents,
+) -> Result<Elements, Fault> {
     let InferTensorContents { int_contents, uint_contents, .. } = &mut contents;
     let (ints, uints) = (std::mem::take(int_contents), std::mem::take(uint_contents));
     let unused = |ints: &[i32], uints: &[u32], rest: &InferTensorContents| {

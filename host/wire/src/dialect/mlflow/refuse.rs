@@ -95,9 +95,10 @@ fn codes(fault: &Fault) -> [&'static str; 3] {
             ["INVALID_PARAMETER_VALUE", "KAM00", "INVALID_PARAMETER_VALUE"]
         }
         FaultKind::BadInput | FaultKind::GuestRejected => ["BAD_REQUEST", "KAM00", "INVALID_PARAMETER_VALUE"],
-        FaultKind::UnsupportedMedia | FaultKind::TooLarge | FaultKind::MethodNotAllowed => {
-            ["BAD_REQUEST", "", ""]
-        }
+        FaultKind::UnsupportedMedia
+        | FaultKind::TooLarge
+        | FaultKind::TooSlow
+        | FaultKind::MethodNotAllowed => ["BAD_REQUEST", "", ""],
         FaultKind::Unauthenticated => ["UNAUTHENTICATED", "", ""],
         FaultKind::Forbidden => ["PERMISSION_DENIED", "", ""],
         FaultKind::RateLimited => ["REQUEST_LIMIT_EXCEEDED", "", ""],
