@@ -82,7 +82,7 @@ pub(super) fn run(args: &ServeArgs) -> anyhow::Result<()> {
             }),
             engine: engine.clone(),
         };
-        serve(deployment, config, Ready { started, format, engine, door }, reloader).await
+        serve(deployment, config, Ready { started, format, engine, door, grpc: None }, reloader).await
     })
 }
 
