@@ -35,6 +35,7 @@ mod samples;
 mod shutdown;
 mod snapshot;
 mod tls;
+mod v2;
 mod validate;
 mod warm_up;
 mod wasi;

@@ -55,6 +55,24 @@ impl BodyBudget {
         Self { left: AtomicUsize::new(bytes) }
     }
 
+    /// Reads a whole body within `limits`, whose bytes are also the most that it unfolds to where it comes compressed.
+    ///
+    /// # Errors
+    ///
+    /// A fault: too large, too slow, no room for it now, not what it is said to be, or broken off by the client.
+    pub(crate) async fn read_coded(
+        &self,
+        body: Incoming,
+        coding: Option<Coding>,
+        limits: BodyLimits,
+    ) -> Result<HeldBody<'_>, Fault> {
+        let held = self.read(body, limits).await?;
+        match coding {
+            None => Ok(held),
+            Some(coding) => held.unfolded(coding, limits.bytes).await,
+        }
+    }
+
     /// Reads a whole body within `limits`.
     ///
     /// # Errors

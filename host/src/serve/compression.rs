@@ -10,6 +10,7 @@ use bytes::Bytes;
 use flate2::bufread::MultiGzDecoder;
 use flate2::write::{GzEncoder, ZlibEncoder};
 use flate2::{Compression, Decompress, FlushDecompress, Status};
+use futures_util::FutureExt as _;
 use http_body_util::{BodyExt as _, Either, Full};
 use hyper::body::Body as _;
 use hyper::header::{
@@ -172,13 +173,14 @@ impl io::Read for Inflating<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         loop {
             let input = io::BufRead::fill_buf(&mut self.pieces)?;
-            match (self.ended, input.is_empty()) {
+            let last = input.is_empty();
+            match (self.ended, last) {
                 (true, true) => return Ok(0),
                 (true, false) => return Err(io::Error::other("bytes are left behind the end")),
-                (false, true) => return Err(io::ErrorKind::UnexpectedEof.into()),
-                (false, false) => {}
+                _ => {}
             }
             let (taken, given) = (self.state.total_in(), self.state.total_out());
+            // Without input, too: it may hold back what the last buffer had no room for.
             let status = self.state.decompress(input, buffer, FlushDecompress::None)?;
             // Each is at most the length of a slice.
             let taken = (self.state.total_in() - taken) as usize;
@@ -188,8 +190,8 @@ impl io::Read for Inflating<'_> {
             if given > 0 || buffer.is_empty() {
                 return Ok(given);
             }
-            if taken == 0 && !self.ended {
-                return Err(io::Error::other("the stream does not go on"));
+            if !self.ended && (last || taken == 0) {
+                return Err(io::ErrorKind::UnexpectedEof.into());
             }
         }
     }
@@ -223,15 +225,25 @@ impl io::BufRead for Pieces<'_> {
 
 /// The same answer, compressed where the client wants it and it is worth it.
 pub(crate) async fn compressed(request: &HeaderMap, response: Response<Body>) -> Response<Body> {
-    let Either::Left(whole) = response.body() else { return response };
-    if whole.size_hint().exact().is_none_or(|size| size < WORTH_IT) {
+    let worth_it = match response.body() {
+        Either::Left(whole) => whole.size_hint().lower() >= WORTH_IT,
+        Either::Right(_) => false,
+    };
+    if !worth_it {
         return response;
     }
     let Some(coding) = Coding::wanted(request).filter(|_| may_shrink(&response)) else { return response };
     let (mut head, body) = response.into_parts();
-    // It is there already.
-    let Ok(whole) = body.collect().await else { return Response::from_parts(head, empty()) };
-    let whole = whole.to_bytes();
+    let whole = match body {
+        Either::Left(whole) => whole,
+        Either::Right(others) => return Response::from_parts(head, Either::Right(others)),
+    };
+    // A whole body is there at once, and cannot fail.
+    let whole = match whole.collect().now_or_never() {
+        Some(Ok(whole)) => whole.to_bytes(),
+        Some(Err(never)) => match never {},
+        None => Bytes::new(),
+    };
     let Ok(small) = compress(coding, &whole).await else {
         return Response::from_parts(head, Either::Left(Full::new(whole)));
     };
@@ -239,10 +251,6 @@ pub(crate) async fn compressed(request: &HeaderMap, response: Response<Body>) ->
     head.headers.append(VARY, HeaderValue::from_static("accept-encoding"));
     head.headers.remove(CONTENT_LENGTH);
     Response::from_parts(head, Either::Left(Full::new(small.into())))
-}
-
-fn empty() -> Body {
-    Either::Left(Full::new(Bytes::new()))
 }
 
 /// Images and the like are compressed as they are; what somebody else has encoded is left alone.
@@ -348,18 +356,20 @@ mod tests {
             let whole = Bytes::from(text.clone());
             let folded = runtime.block_on(compress(coding, &whole)).unwrap();
             assert!(folded.len() < text.len() / 10);
-            let pieces: Vec<Bytes> = folded.chunks(7).map(|piece| Bytes::copy_from_slice(piece)).collect();
-            let mut unfolding = coding.unfold(&pieces);
-            let mut found = Vec::new();
-            loop {
-                let piece = unfolding.next(1000).unwrap();
-                assert!(piece.len() <= 1000);
-                if piece.is_empty() {
-                    break;
+            for size in [7, folded.len()] {
+                let pieces: Vec<Bytes> = folded.chunks(size).map(Bytes::copy_from_slice).collect();
+                let mut unfolding = coding.unfold(&pieces);
+                let mut found = Vec::new();
+                loop {
+                    let piece = unfolding.next(1000).unwrap();
+                    assert!(piece.len() <= 1000);
+                    if piece.is_empty() {
+                        break;
+                    }
+                    found.extend_from_slice(&piece);
                 }
-                found.extend_from_slice(&piece);
+                assert_eq!(found, text.as_bytes(), "{coding:?} in pieces of {size} bytes");
             }
-            assert_eq!(found, text.as_bytes());
             let cut = [Bytes::copy_from_slice(&folded[..folded.len() / 2])];
             let mut unfolding = coding.unfold(&cut);
             assert_eq!(unfolding.next(usize::MAX).unwrap_err().kind, FaultKind::BadInput, "{coding:?}");

@@ -51,14 +51,7 @@ impl Service {
             least_rate: self.config.connections.least_body_rate,
         };
         let coding = Coding::of_request(exchange.headers())?;
-        let reading = async {
-            let held = self.bodies.read(body, limits).await?;
-            match coding {
-                None => Ok(held),
-                Some(coding) => held.unfolded(coding, limits.bytes).await,
-            }
-        };
-        let read = reading.await;
+        let read = self.bodies.read_coded(body, coding, limits).await;
         exchange.stages.read = exchange.arrival.elapsed();
         if let Err(fault) = &read {
             self.note_unread(fault.kind);

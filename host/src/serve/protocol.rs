@@ -83,6 +83,7 @@ impl Endpoint {
     pub(crate) fn need(self, uri: &Uri) -> Need {
         match self {
             Self::Mlflow(endpoint) => endpoint.need(uri),
+            Self::V2(_) => Need::Key,
             Self::Grpc(endpoint) => endpoint.need(),
         }
     }

@@ -118,7 +118,7 @@ pub(crate) async fn answer(
         Endpoint::AllStatistics => statistics::of_all(service),
         Endpoint::Index => repository::index(service, exchange, body).await?,
         Endpoint::Load => repository::load(service, exchange, body).await?,
-        Endpoint::Unload => repository::unload(service, exchange).await?,
+        Endpoint::Unload => repository::unload(service, exchange, body).await?,
     };
     Ok(respond(answer))
 }

@@ -4,10 +4,11 @@
 
 use mlhost_wire::dialect::Answer;
 use mlhost_wire::dialect::v2::{ModelMetadata, TensorMetadata, datatype, rest};
-use mlhost_wire::fault::Fault;
+use mlhost_wire::fault::{Fault, FaultKind};
 use serde_json::{Value as Json, json};
 
 use super::health;
+use crate::deployment::State;
 use crate::serve::exchange::Exchange;
 use crate::serve::handler::Service;
 
@@ -19,9 +20,20 @@ pub(super) fn all_ready(_service: &Service) -> Result<Answer, Fault> {
 /// The answer to `GET /v2/models/{model}/ready`.
 pub(super) fn ready(service: &Service, exchange: &Exchange<'_>) -> Result<Answer, Fault> {
     let deployment = service.catalog.find(exchange.model.as_deref())?;
-    let release = deployment.pick(exchange.version.as_deref())?;
-    let body = json!({ "name": release.app.name, "ready": true });
-    Ok(Answer::json(200, body.to_string().into_bytes()))
+    let (name, state) = (deployment.name(), deployment.state(exchange.version.as_deref())?);
+    // Asking brings no model back that was unloaded for want of memory: probes ask all the time.
+    match state {
+        State::Ready => {
+            let body = json!({ "name": name, "ready": true });
+            Ok(Answer::json(200, body.to_string().into_bytes()))
+        }
+        State::Loading | State::Unloading => {
+            Err(Fault::new(FaultKind::NotReady, format!("model `{name}` is not ready: {}", state.name())))
+        }
+        State::Unavailable => {
+            Err(Fault::new(FaultKind::NotFound, format!("model `{name}` is not ready: {}", state.name())))
+        }
+    }
 }
 
 /// The answer to `GET /v2/models/{model}`.
@@ -31,10 +43,11 @@ pub(super) fn metadata(service: &Service, exchange: &Exchange<'_>) -> Result<Ans
 
 fn describe(service: &Service, exchange: &Exchange<'_>) -> Result<ModelMetadata, Fault> {
     let deployment = service.catalog.find(exchange.model.as_deref())?;
-    let release = deployment.pick(exchange.version.as_deref())?;
-    let versions = vec![release.version.name().to_owned()];
+    let release = deployment.version(exchange.version.as_deref())?;
+    let served = deployment.served();
+    let versions = served.releases().iter().map(|release| release.version.name().to_owned()).collect();
     let app = &release.app;
-    Ok(ModelMetadata::new(&app.name, versions, app.platform(), app.tensors()))
+    Ok(ModelMetadata::new(deployment.name(), versions, app.platform(), app.tensors()))
 }
 
 /// The answer to `GET /v2/models/{model}/config`: as much of Triton's model configuration as means something here. Shapes are

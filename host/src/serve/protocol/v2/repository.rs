@@ -1,14 +1,18 @@
-//! Triton's model repository extension: the index of models, loading and unloading them (`docs/protocol/extension_model_repository.md`).
+//! Triton's model repository extension: the index of models, loading and unloading them
+//! (`docs/protocol/extension_model_repository.md`).
 //!
-//! Called by `protocol::v2`. What may be loaded is the catalog's to decide; the index is there for everybody, since it says no more
-//! than each model's own routes do.
+//! Called by `protocol::v2`. Whether clients may load and unload is the catalog's to decide; the index is there for everybody, since
+//! it says no more than each model's own routes do.
 
 use hyper::body::Incoming;
 use mlhost_wire::dialect::Answer;
 use mlhost_wire::fault::{Fault, FaultKind};
 use serde::Deserialize;
-use serde_json::{Value as Json, json};
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value as Json, json};
 
+use crate::catalog::{Entry, Wanted};
+use crate::deployment::State;
 use crate::serve::exchange::Exchange;
 use crate::serve::handler::Service;
 
@@ -20,9 +24,16 @@ struct IndexRequest {
     ready: bool,
 }
 
+/// What may stand in a request to load or unload.
+#[derive(Default, Deserialize)]
+struct ControlRequest {
+    #[serde(default)]
+    parameters: Map<String, Json>,
+}
+
 /// Whether models can be loaded and unloaded by clients.
-pub(super) fn is_open(_service: &Service) -> bool {
-    false
+pub(super) fn is_open(service: &Service) -> bool {
+    service.catalog.is_controlled()
 }
 
 /// The answer to `POST /v2/repository/index`.
@@ -31,37 +42,64 @@ pub(super) async fn index(
     exchange: &mut Exchange<'_>,
     body: Incoming,
 ) -> Result<Answer, Fault> {
-    let held = service.read(exchange, body).await?;
-    let body = held.contiguous();
-    let IndexRequest { ready: _ } = if body.trim_ascii().is_empty() {
-        IndexRequest::default()
-    } else {
-        serde_json::from_slice(&body)
-            .map_err(|error| Fault::new(FaultKind::BadInput, format!("the request's JSON: {error}")))?
-    };
-    let entries: Vec<Json> = service
-        .catalog
-        .models()
-        .iter()
-        .map(|(name, deployment)| {
-            json!({ "name": name, "version": deployment.current().version.name(), "state": "READY", "reason": "" })
-        })
-        .collect();
+    let IndexRequest { ready } = request(service, exchange, body).await?;
+    let listed = |entry: &Entry| !ready || entry.state == State::Ready;
+    let entries: Vec<Json> =
+        service.catalog.index().iter().filter(|entry| listed(entry)).map(spell).collect();
     Ok(Answer::json(200, Json::Array(entries).to_string().into_bytes()))
 }
 
-fn closed() -> Fault {
-    Fault::new(FaultKind::Forbidden, "this server does not let clients load and unload models")
+fn spell(entry: &Entry) -> Json {
+    let mut spelled = json!({ "name": entry.name, "state": entry.state.name() });
+    if let Some(version) = &entry.version {
+        spelled["version"] = json!(version);
+    }
+    if !entry.reason.is_empty() {
+        spelled["reason"] = json!(entry.reason);
+    }
+    spelled
 }
 
-/// The answer to `POST /v2/repository/models/{model}/load`.
-#[expect(clippy::unused_async, reason = "loading takes its time")]
-pub(super) async fn load(_: &Service, _: &mut Exchange<'_>, _: Incoming) -> Result<Answer, Fault> {
-    Err(closed())
+/// The answer to `POST /v2/repository/models/{model}/load`: a model that is loaded already is loaded anew, as Triton does it.
+pub(super) async fn load(
+    service: &Service,
+    exchange: &mut Exchange<'_>,
+    body: Incoming,
+) -> Result<Answer, Fault> {
+    let ControlRequest { parameters } = request(service, exchange, body).await?;
+    // Triton has a configuration or files of a model come in the request; here they come out of the repository alone.
+    if let Some(name) = parameters.keys().next() {
+        let public = format!("parameter `{name}`: a model is loaded as the repository has it");
+        return Err(Fault::new(FaultKind::BadInput, public));
+    }
+    let name = exchange.model.as_deref().unwrap_or_default().to_owned();
+    service.catalog.load(Wanted { name, from: None, again: true }).await?;
+    Ok(Answer::empty(200))
 }
 
-/// The answer to `POST /v2/repository/models/{model}/unload`.
-#[expect(clippy::unused_async, reason = "unloading takes its time")]
-pub(super) async fn unload(_: &Service, _: &mut Exchange<'_>) -> Result<Answer, Fault> {
-    Err(closed())
+/// The answer to `POST /v2/repository/models/{model}/unload`. No model depends on another.
+pub(super) async fn unload(
+    service: &Service,
+    exchange: &mut Exchange<'_>,
+    body: Incoming,
+) -> Result<Answer, Fault> {
+    let ControlRequest { .. } = request(service, exchange, body).await?;
+    let name = exchange.model.as_deref().unwrap_or_default().to_owned();
+    service.catalog.unload(&name).await?;
+    Ok(Answer::empty(200))
+}
+
+/// A body that may be left out.
+async fn request<T: Default + DeserializeOwned>(
+    service: &Service,
+    exchange: &mut Exchange<'_>,
+    body: Incoming,
+) -> Result<T, Fault> {
+    let held = service.read(exchange, body).await?;
+    let body = held.contiguous();
+    if body.trim_ascii().is_empty() {
+        return Ok(T::default());
+    }
+    serde_json::from_slice(&body)
+        .map_err(|error| Fault::new(FaultKind::BadInput, format!("the request's JSON: {error}")))
 }

@@ -16,14 +16,19 @@ use crate::serve::handler::Service;
 /// The answer to `GET /v2/models/{model}/stats`.
 pub(super) fn of_model(service: &Service, exchange: &Exchange<'_>) -> Result<Answer, Fault> {
     let deployment = service.catalog.find(exchange.model.as_deref())?;
-    let release = deployment.pick(exchange.version.as_deref())?;
-    Ok(answer(&[release]))
+    let releases = match exchange.version.as_deref() {
+        Some(version) => vec![deployment.version(Some(version))?],
+        // All of its versions.
+        None => deployment.served().releases().to_vec(),
+    };
+    Ok(answer(&releases))
 }
 
 /// The answer to `GET /v2/models/stats`.
 pub(super) fn of_all(service: &Service) -> Answer {
     let models = service.catalog.models();
-    let releases: Vec<Arc<Release>> = models.iter().map(|(_, deployment)| deployment.current()).collect();
+    let releases = models.iter().flat_map(|(_, deployment)| deployment.served().releases().to_vec());
+    let releases: Vec<Arc<Release>> = releases.collect();
     answer(&releases)
 }
 
