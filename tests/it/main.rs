@@ -12,6 +12,7 @@ mod certificates;
 mod code_cache;
 mod command_line;
 mod dependencies;
+mod grpc;
 mod hostile;
 mod http2;
 mod limits;

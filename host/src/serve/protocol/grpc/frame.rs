@@ -232,7 +232,7 @@ pub(super) fn respond(body: UnsyncBoxBody<Bytes, BrokenOff>, coding: Option<Codi
 pub(super) fn trailers(fault: Option<&Fault>) -> HeaderMap {
     let mut trailers = HeaderMap::new();
     let code = fault.map_or(Code::Ok, |fault| code(fault.kind));
-    trailers.insert(STATUS, code.number().into());
+    trailers.insert(STATUS, u16::from(code.number()).into());
     if let Some(message) = fault.and_then(|fault| HeaderValue::try_from(escaped(&fault.public)).ok()) {
         trailers.insert(MESSAGE, message);
     }
