@@ -42,7 +42,7 @@ struct Flags {
 
 #[derive(Debug, Subcommand)]
 enum Scenario {
-    /// Twice the requests that the server can answer
+    /// Twice and five times the requests that the server can answer
     Overload(overload::Flags),
     /// Guests that spin, and what becomes of the others
     Fairness(fairness::Flags),

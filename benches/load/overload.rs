@@ -1,7 +1,8 @@
-//! Twice the requests that the server can answer: what it still answers, how fast, and how it says no to the rest.
+//! Twice and five times the requests that the server can answer: what it still answers, how fast, how it says no to the rest,
+//! and what memory it takes.
 //!
 //! The model is magika, whose graph takes milliseconds of CPU for a file, so that a generator on the same cores costs
-//! little beside it. The peak is found closed-loop; then the load comes open-loop, first a little below, then at twice it.
+//! little beside it. The peak is found closed-loop; then the load comes open-loop, first a little below, then over it.
 
 use std::fs;
 use std::sync::Arc;
@@ -22,7 +23,11 @@ const STEPS: [usize; 5] = [1, 2, 4, 8, 16];
 const LEAST_GOODPUT: f64 = 0.9;
 /// Of the peak: busy, with room to breathe.
 const BELOW: f64 = 0.8;
-const TWICE: f64 = 2.0;
+/// Of the peak: over it, as when another server is gone, and as when all of them are.
+const OVER: [f64; 2] = [2.0, 5.0];
+/// The most that memory may grow by from the load below the peak to the one far over it: who is refused leaves nothing
+/// behind.
+const MOST_GROWTH_MIB: f64 = 32.0;
 /// The longest that a refusal may take, but for one in a hundred.
 const QUICK: Duration = Duration::from_millis(20);
 /// How far the accepted may be above a full house in turn, for the scheduling of two cores.
@@ -41,6 +46,15 @@ pub(crate) struct Flags {
     connections: usize,
 }
 
+/// One load, and what was seen of it.
+struct Load {
+    /// Of the peak.
+    share: f64,
+    seen: Observations,
+    /// The server's, at its end.
+    mib: f64,
+}
+
 /// # Errors
 ///
 /// The server does not start, or the sample is gone.
@@ -53,12 +67,15 @@ pub(crate) fn run(flags: &Flags) -> anyhow::Result<Verdict> {
     let target = |connections| Target { port: server.port(), request: Arc::clone(&request), connections };
     let duration = Duration::from_secs(flags.seconds.into());
 
-    let (peak, below, twice) = prioritised(async || {
+    let (peak, loads) = prioritised(async || {
         let peak = peak(&target, flags.max_requests as usize).await;
         say(&format!("peak {peak:.0} answers/s; then open-loop for {duration:?} each"));
-        let below = open_loop(&target(flags.connections), peak * BELOW, duration).await;
-        let twice = open_loop(&target(flags.connections), peak * TWICE, duration).await;
-        (peak, below, twice)
+        let mut loads = Vec::new();
+        for share in [BELOW].into_iter().chain(OVER) {
+            let seen = open_loop(&target(flags.connections), peak * share, duration).await;
+            loads.push(Load { share, seen, mib: server.resident_mib() });
+        }
+        (peak, loads)
     })?;
     println!(
         "magika, one file a request, --max-requests {}; times in ms from when a request was due",
@@ -71,28 +88,32 @@ pub(crate) fn run(flags: &Flags) -> anyhow::Result<Verdict> {
         "good p50",
         "good p99",
         "503/s",
+        "503 %",
         "503 p50",
         "503 p99",
         "other",
         "sent late p99",
+        "RSS MiB",
     ]);
-    for (name, share, seen) in [("0.8 x peak", BELOW, &below), ("2 x peak", TWICE, &twice)] {
+    for Load { share, seen, mib } in &loads {
         let (good, refused) = (seen.good(), seen.refused());
         table.push([
-            name.to_owned(),
+            format!("{share} x peak"),
             format!("{:.0}", share * peak),
             format!("{:.0}", good.per_second),
             milliseconds(good.p50),
             milliseconds(good.p99),
             format!("{:.0}", refused.per_second),
+            format!("{:.0}", refused.per_second / (good.per_second + refused.per_second) * 100.0),
             milliseconds(refused.p50),
             milliseconds(refused.p99),
             seen.other().to_string(),
             milliseconds(seen.late().p99),
+            format!("{mib:.0}"),
         ]);
     }
     println!("{}", table.write(Style::Text));
-    Ok(judge(peak, flags.max_requests, [&below, &twice]))
+    Ok(judge(peak, flags.max_requests, &loads))
 }
 
 /// The most answers a second that any number of callers gets, all of whom are let in.
@@ -112,42 +133,54 @@ async fn peak(target: &impl Fn(usize) -> Target, max_requests: usize) -> f64 {
     peak
 }
 
-fn judge(peak: f64, max_requests: u32, [below, twice]: [&Observations; 2]) -> Verdict {
+fn judge(peak: f64, max_requests: u32, loads: &[Load]) -> Verdict {
     let mut verdict = Verdict::default();
-    let (good, refused) = (twice.good(), twice.refused());
-    let share = good.per_second / peak;
-    verdict.bar(
-        share >= LEAST_GOODPUT,
-        format!(
-            "goodput at twice the load is {:.0}% of the peak, at least {:.0}%",
-            share * 100.0,
-            LEAST_GOODPUT * 100.0
-        ),
-    );
-    // The last who is let in has everyone else before it: more than that is a queue somewhere that nobody bounded.
-    let full_house =
-        Duration::from_secs_f64(f64::from(max_requests) / peak * FULL_HOUSE_SLACK) + below.good().p99;
-    verdict.bar(
-        good.p99 <= full_house,
-        format!(
-            "accepted requests: p99 {} ms at twice the load, {} ms at 0.8; a full house in turn takes {} ms",
-            milliseconds(good.p99),
-            milliseconds(below.good().p99),
-            milliseconds(full_house)
-        ),
-    );
-    verdict.bar(
-        refused.count > 0 && refused.p99 <= QUICK,
-        format!(
-            "{} refusals: p99 {} ms, at most {} ms",
-            refused.count,
-            milliseconds(refused.p99),
-            milliseconds(QUICK)
-        ),
-    );
-    verdict.bar(
-        twice.other() == 0,
-        format!("{} answers are neither 200 nor 503 with Retry-After, at most 0", twice.other()),
-    );
+    let Some((below, over)) = loads.split_first() else { return verdict };
+    for Load { share, seen, mib } in over {
+        let (good, refused) = (seen.good(), seen.refused());
+        let goodput = good.per_second / peak;
+        verdict.bar(
+            goodput >= LEAST_GOODPUT,
+            format!(
+                "goodput at {share} times the peak is {:.0}% of it, at least {:.0}%",
+                goodput * 100.0,
+                LEAST_GOODPUT * 100.0
+            ),
+        );
+        // The last who is let in has everyone else before it: more than that is a queue somewhere that nobody bounded.
+        let full_house = Duration::from_secs_f64(f64::from(max_requests) / peak * FULL_HOUSE_SLACK)
+            + below.seen.good().p99;
+        verdict.bar(
+            good.p99 <= full_house,
+            format!(
+                "accepted requests: p99 {} ms at {share} times the peak, {} ms at {}; a full house in turn takes {} ms",
+                milliseconds(good.p99),
+                milliseconds(below.seen.good().p99),
+                below.share,
+                milliseconds(full_house)
+            ),
+        );
+        verdict.bar(
+            refused.count > 0 && refused.p99 <= QUICK,
+            format!(
+                "{} refusals: p99 {} ms, at most {} ms",
+                refused.count,
+                milliseconds(refused.p99),
+                milliseconds(QUICK)
+            ),
+        );
+        verdict.bar(
+            seen.other() == 0,
+            format!("{} answers are neither 200 nor 503 with Retry-After, at most 0", seen.other()),
+        );
+        verdict.bar(
+            mib - below.mib <= MOST_GROWTH_MIB,
+            format!(
+                "memory grew by {:.0} MiB from {} to {share} times the peak, at most {MOST_GROWTH_MIB}",
+                mib - below.mib,
+                below.share
+            ),
+        );
+    }
     verdict
 }

@@ -19,7 +19,9 @@ mod mlflow_shim;
 mod model;
 mod model_uri;
 mod origin;
+mod output;
 mod package;
+mod platform;
 mod predict;
 mod progress;
 mod serve;
@@ -52,6 +54,7 @@ pub fn main() -> ExitCode {
         Command::Token(args) => token::run(&args),
         Command::FetchRuntime => fetch_runtime::run(),
     };
+    log::flush();
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => report(&error),
@@ -59,11 +62,10 @@ pub fn main() -> ExitCode {
 }
 
 /// `error:` and what was being done, from the outside in; hints stand at the end of the messages they belong to.
-#[expect(clippy::print_stderr, reason = "the command line's own voice")]
 fn report(error: &anyhow::Error) -> ExitCode {
-    eprintln!("error: {error}");
+    output::error(format_args!("error: {error}"));
     for cause in error.chain().skip(1) {
-        eprintln!("  caused by: {cause}");
+        output::error(format_args!("  caused by: {cause}"));
     }
     if error.downcast_ref::<Defect>().is_some() { ExitCode::from(INTERNAL) } else { ExitCode::from(1) }
 }

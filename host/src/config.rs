@@ -28,6 +28,13 @@ mod grpc;
 
 pub use grpc::GrpcConfig;
 
+mod platform;
+
+pub use platform::{
+    Platform, PlatformChoice, PlatformConfig, PlatformFlags, Protocols, ServedProtocol, Surroundings,
+    VertexRoutes, parse_platform, parse_protocol,
+};
+
 mod registry;
 
 pub use registry::registry_settings;
@@ -54,6 +61,28 @@ pub const VARIABLES: &[(&str, &str)] = &[
     ("DISABLE_NGINX", "MLflow's, and nothing here: mlhost listens itself"),
     ("MLFLOW_DISABLE_ENV_CREATION", "MLflow's, and nothing here: no Python environment is ever made"),
     ("MLHOST_MLFLOW_COMPAT", "`sane` or `strict`: how close to MLflow to be where it destroys data"),
+    ("MLHOST_PLATFORM", "platform to serve on, in place of what the environment speaks of"),
+    ("MLHOST_PROTOCOLS", "protocols to serve, such as `mlflow,v2`, in place of the platform's"),
+    ("MLHOST_MODEL_NAME", "what the model is called in paths"),
+    ("PORT", "KServe: port to listen on, as Knative sets it"),
+    ("SAGEMAKER_BIND_TO_PORT", "SageMaker: port to listen on"),
+    ("SAGEMAKER_SAFE_PORT_RANGE", "SageMaker's, and a sign of it alone"),
+    ("SAGEMAKER_PROGRAM", "SageMaker's, and a sign of it alone"),
+    ("SAGEMAKER_MULTI_MODEL", "SageMaker: `true` where it loads models itself"),
+    ("AIP_HTTP_PORT", "Vertex AI: port to listen on"),
+    ("AIP_HEALTH_ROUTE", "Vertex AI: path that says whether the server is healthy"),
+    ("AIP_PREDICT_ROUTE", "Vertex AI: path that predicts"),
+    ("AIP_STORAGE_URI", "Vertex AI: where the model is"),
+    ("AIP_MODE", "Vertex AI's, and a sign of it alone"),
+    ("AIP_ENDPOINT_ID", "Vertex AI: part of the paths where it names none"),
+    ("AIP_DEPLOYED_MODEL_ID", "Vertex AI: the same"),
+    ("AZUREML_MODEL_DIR", "Azure ML: folder with the model in it"),
+    ("AZUREML_ENTRY_SCRIPT", "Azure ML's, and a sign of it alone: no Python is run"),
+    ("SCORING_TIMEOUT_MS", "Azure ML: time for one request, in milliseconds"),
+    ("PREDICTIVE_UNIT_ID", "Seldon: what the model is called"),
+    ("PREDICTIVE_UNIT_HTTP_SERVICE_PORT", "Seldon: port to listen on"),
+    ("PREDICTIVE_UNIT_SERVICE_PORT", "Seldon: the same, in older versions"),
+    ("PREDICTIVE_UNIT_PARAMETERS", "Seldon: JSON list; its `model_uri` says where the model is"),
     ("MLHOST_LOG", "what to log, in tracing's filter syntax: `info`, `mlhost=debug,guest=trace`"),
     ("MLHOST_LOG_FORMAT", "`plain` or `json`"),
     ("MLFLOW_TRACKING_URI", "MLflow's server or `mlruns` folder, for model URIs such as `runs:/…`"),
@@ -166,6 +195,8 @@ pub struct ServerConfig {
     pub connections: ConnectionConfig,
     /// Which pages' scripts may read answers.
     pub cors: Option<Cors>,
+    /// Where the server runs, and which protocols that asks for.
+    pub platform: PlatformConfig,
 }
 
 /// What an operator lets bundles have.
@@ -208,6 +239,7 @@ impl Default for ServerConfig {
             drain_delay: Duration::ZERO,
             connections: ConnectionConfig::default(),
             cors: None,
+            platform: PlatformConfig::default(),
         }
     }
 }
@@ -219,7 +251,24 @@ impl ServerConfig {
     ///
     /// [`ConfigError::Variable`] names the variable that cannot be used.
     pub fn from_environment(environment: Environment<'_>) -> Result<Self, ConfigError> {
-        let mut config = Self { grpc: GrpcConfig::from_environment(environment)?, ..Self::default() };
+        Self::on(PlatformConfig::default(), environment)
+    }
+
+    /// The defaults under what the platform asks for, under what the environment says.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError::Variable`] names the variable that cannot be used.
+    pub fn on(platform: PlatformConfig, environment: Environment<'_>) -> Result<Self, ConfigError> {
+        let default = Self::default();
+        let mut config = Self {
+            host: platform.host.unwrap_or(default.host),
+            port: platform.port.unwrap_or(default.port),
+            timeout: platform.timeout.unwrap_or(default.timeout),
+            platform,
+            grpc: GrpcConfig::from_environment(environment)?,
+            ..default
+        };
         if let Some((name, value)) = first(environment, &["MLHOST_HOST", "MLFLOW_HOST"]) {
             config.host =
                 parse_host(&value).map_err(|reason| ConfigError::Variable { name, value, reason })?;

@@ -49,7 +49,10 @@ pub enum PackageError {
         source: std::io::Error,
     },
     /// The directory cannot be written.
-    #[error("cannot write `{}`", path.display())]
+    #[error(
+        "cannot write `{}`\nhint: the folder that it is to be in needs room and is this user's to write; nothing is left there",
+        path.display()
+    )]
     Write {
         /// The file or directory.
         path: PathBuf,

@@ -17,6 +17,7 @@ mod report;
 mod response;
 mod room;
 mod routes;
+mod scope;
 pub mod server;
 mod status;
 mod worker;

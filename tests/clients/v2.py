@@ -14,6 +14,7 @@ import tritonclient.http as triton  # noqa: E402
 import tritonclient.http.aio as triton_aio  # noqa: E402
 from checks import FIXTURES, MODELS, Checks, Server, raises  # noqa: E402
 from kserve.inference_client import InferenceRESTClient, RESTConfig  # noqa: E402
+from kserve.protocol.infer_type import RequestedOutput  # noqa: E402
 from tritonclient.utils import InferenceServerException  # noqa: E402
 
 OIP = FIXTURES / "oip"
@@ -193,7 +194,7 @@ async def of_kserve(checks, server):
         with checks.check(f"kserve: InferRequest and InferResponse, binary {binary}"):
             one = kserve.InferInput("X", list(ROWS.shape), "FP32")
             one.set_data_from_numpy(ROWS, binary_data=binary)
-            wanted = [kserve.RequestedOutput("label", {"binary_data": binary})]
+            wanted = [RequestedOutput("label", {"binary_data": binary})]
             request = kserve.InferRequest(model_name="iris", request_id="seven", infer_inputs=[one], request_outputs=wanted)
             answer = await client.infer(server.url, request, model_name="iris")
             assert answer.id == "seven" and answer.model_name == "iris", answer.to_dict()

@@ -5,7 +5,7 @@ use std::io::Write as _;
 use std::path::Path;
 use std::process::Stdio;
 
-use crate::running::{Answer, Running, mlhost, models};
+use crate::running::{Answer, Running, mlhost, models, root};
 
 const ROW: &str = r#"{"dataframe_split": {"columns": ["x"], "data": [[1.5]]}}"#;
 
@@ -27,7 +27,7 @@ fn serve(keys: &Path, more: &[&str]) -> Running {
 
 fn invoke(server: &Running, headers: &[(&str, &str)]) -> Answer {
     let headers = [&[("content-type", "application/json")], headers].concat();
-    server.ask("POST", "/invocations", &headers, ROW.as_bytes())
+    server.send("POST", "/invocations", &headers, ROW.as_bytes())
 }
 
 #[test]
@@ -67,7 +67,7 @@ fn health_wants_a_key_where_the_operator_says_so() {
     fs::write(&file, entry).unwrap();
     let server = serve(&file, &["--auth-health"]);
     assert_eq!(server.get("/ping").status, 401);
-    assert_eq!(server.ask("GET", "/ping", &[("x-api-key", &token)], b"").status, 200);
+    assert_eq!(server.send("GET", "/ping", &[("x-api-key", &token)], b"").status, 200);
 }
 
 #[test]
@@ -82,6 +82,28 @@ fn a_key_for_another_model_is_403() {
     assert_eq!(refused.status, 403, "{refused:?}");
     assert!(refused.json()["message"].as_str().unwrap().contains("`echo`"), "{refused:?}");
     assert_eq!(invoke(&server, &[("x-api-key", &mine)]).status, 200);
+}
+
+/// What the key's scope is asked in is `host/src/serve/scope.rs`; no protocol finds a model without it.
+#[test]
+fn no_protocol_finds_a_model_past_the_keys_scope() {
+    let past_it = ["catalog.find(", "catalog.models(", "catalog.index("];
+    let mut folders = vec![root().join("host/src/serve/protocol")];
+    let mut past = Vec::new();
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+                continue;
+            }
+            let text = fs::read_to_string(&path).unwrap();
+            if past_it.iter().any(|call| text.contains(call)) {
+                past.push(path);
+            }
+        }
+    }
+    assert!(past.is_empty(), "`Service::model` and `models` ask for the scope, and these do not: {past:#?}");
 }
 
 #[test]
@@ -192,13 +214,13 @@ fn pages_of_no_other_origin_are_told_anything_unless_it_is_named() {
         ("access-control-request-headers", "content-type"),
     ];
     let off = Running::sample("echo", &[]);
-    let answer = off.ask("OPTIONS", "/invocations", &preflight, b"");
+    let answer = off.send("OPTIONS", "/invocations", &preflight, b"");
     assert_eq!((answer.status, answer.header("access-control-allow-origin")), (405, None));
     let answer = invoke(&off, &preflight[..1]);
     assert_eq!((answer.status, answer.header("access-control-allow-origin")), (200, None));
 
     let on = Running::sample("echo", &["--cors-origin", "https://app.example.org"]);
-    let answer = on.ask("OPTIONS", "/invocations", &preflight, b"");
+    let answer = on.send("OPTIONS", "/invocations", &preflight, b"");
     assert_eq!(answer.status, 204);
     assert_eq!(answer.header("access-control-allow-origin"), Some("https://app.example.org"));
     assert_eq!(answer.header("access-control-allow-headers"), Some("content-type"));
@@ -215,7 +237,7 @@ fn a_preflight_needs_no_key_and_a_refusal_can_be_read_by_the_page() {
     fs::write(&file, new_key(&["page"]).1).unwrap();
     let server = serve(&file, &["--cors-origin", "*"]);
     let preflight = [("origin", "https://a.org"), ("access-control-request-method", "POST")];
-    assert_eq!(server.ask("OPTIONS", "/invocations", &preflight, b"").status, 204);
+    assert_eq!(server.send("OPTIONS", "/invocations", &preflight, b"").status, 204);
     let refused = invoke(&server, &preflight[..1]);
     assert_eq!((refused.status, refused.header("access-control-allow-origin")), (401, Some("*")));
 }

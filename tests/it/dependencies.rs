@@ -230,6 +230,44 @@ fn the_architecture_names_only_tests_that_exist() {
     assert!(missing.is_empty(), "ARCHITECTURE.md names tests that do not exist: {missing:#?}");
 }
 
+/// Every promise ends with `held by:` and tests' names, and so does every row of what counts as a vulnerability.
+#[test]
+fn the_security_page_names_only_tests_that_exist() {
+    let text = fs::read_to_string(root().join("SECURITY.md")).unwrap();
+    let sources = rust_sources();
+    let (mut promises, mut unheld, mut missing) = (0, Vec::new(), Vec::new());
+    let mut check = |what: &str, names: &str| {
+        promises += 1;
+        let names: Vec<&str> = quoted(names).collect();
+        if names.is_empty() {
+            unheld.push(what.to_owned());
+        }
+        missing.extend(
+            names
+                .into_iter()
+                .filter(|name| !sources.iter().any(|(_, text)| has_test(text, name)))
+                .map(str::to_owned),
+        );
+    };
+    for section in text.split("\n## ").filter(|section| section.starts_with("What is promised")) {
+        for promise in section.split("\n- ").skip(1) {
+            check(promise, promise.split_once("held by:").map_or("", |(_, names)| names));
+        }
+    }
+    let (_, cases) = text.split_once("## What counts as a vulnerability").unwrap();
+    for row in cases.lines().filter(|line| line.starts_with('|')) {
+        let cells: Vec<&str> = row.trim_matches('|').split('|').collect();
+        if let [what, verdict, names] = cells[..]
+            && verdict.trim_start().starts_with("yes")
+        {
+            check(what, names);
+        }
+    }
+    assert!(promises >= 20, "{promises} promises: the search is broken");
+    assert!(unheld.is_empty(), "SECURITY.md promises what no test holds: {unheld:#?}");
+    assert!(missing.is_empty(), "SECURITY.md names tests that do not exist: {missing:#?}");
+}
+
 /// Whether `text` defines the test function `name`: `#[test]`, or a runtime's own, is among the lines right before it.
 fn has_test(text: &str, name: &str) -> bool {
     let signature = format!("fn {name}(");

@@ -90,7 +90,7 @@ fn send(server: &Running, case: &Json) -> RawAnswer {
         ),
         _ => case["req"].as_str().map(bytes),
     };
-    server.send(text("method"), text("path"), &headers, body.as_deref())
+    server.ask(text("method"), text("path"), &headers, body.as_deref())
 }
 
 /// A captured or a real answer, as far as it is compared.

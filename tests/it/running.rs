@@ -77,15 +77,22 @@ impl Running {
 
     /// The same with more in its environment.
     pub(crate) fn start_with(flags: &[&str], environment: &[(&str, &str)]) -> Self {
-        let mut child = mlhost()
+        Self::started(Self::command(flags).envs(environment.iter().copied()))
+    }
+
+    /// What `start` starts.
+    pub(crate) fn command(flags: &[&str]) -> Command {
+        let mut command = mlhost();
+        command
             .args(["serve", "--port", "0", "--log-format", "json"])
             .args(flags)
-            .env("MLHOST_LOG", "info,guest=trace")
-            .envs(environment.iter().copied())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
+            .env("MLHOST_LOG", "info,guest=trace");
+        command
+    }
+
+    /// Starts it, with whatever was changed about it, and waits for its ready line.
+    pub(crate) fn started(command: &mut Command) -> Self {
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let log = lines(child.stderr.take().unwrap());
         let output = lines(child.stdout.take().unwrap());
         match output.recv_timeout(PATIENCE) {
@@ -93,7 +100,7 @@ impl Running {
             Err(_) => {
                 let _ = child.kill();
                 let log: Vec<_> = log.iter().collect();
-                panic!("no ready line from `mlhost serve {}`:\n{}", flags.join(" "), log.join("\n"));
+                panic!("no ready line from {command:?}:\n{}", log.join("\n"));
             }
         }
     }
@@ -133,7 +140,7 @@ impl Running {
     }
 
     /// Any request, just as it is given. Follows no redirect.
-    pub(crate) fn send(
+    pub(crate) fn ask(
         &self,
         method: &str,
         path: &str,
@@ -170,10 +177,11 @@ impl Running {
         answer(request.send(body))
     }
 
-    /// Any method with headers and a body, over a connection of its own.
-    pub(crate) fn ask(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
+    /// Any method with headers and a body.
+    pub(crate) fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
         let agent: ureq::Agent = ureq::Agent::config_builder()
             .http_status_as_error(false)
+            .max_redirects(0)
             .allow_non_standard_methods(true)
             .timeout_global(Some(PATIENCE))
             .build()
@@ -183,7 +191,7 @@ impl Running {
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        answer(agent.run(request.body(body).unwrap()))
+        answer(agent.run(request.body(body.to_vec()).unwrap()))
     }
 
     /// Sends a signal.

@@ -9,12 +9,12 @@ use flate2::read::{GzDecoder, ZlibDecoder};
 use flate2::write::{GzEncoder, ZlibEncoder};
 use serde_json::{Value as Json, json};
 
-use crate::running::{RawAnswer, Running, models};
+use crate::running::{RawAnswer, Running, models, root};
 
 const JSON: (&str, &str) = ("Content-Type", "application/json");
 
 fn infer(server: &Running, model: &str, body: &Json) -> RawAnswer {
-    server.send("POST", &format!("/v2/models/{model}/infer"), &[JSON], Some(body.to_string().as_bytes()))
+    server.ask("POST", &format!("/v2/models/{model}/infer"), &[JSON], Some(body.to_string().as_bytes()))
 }
 
 fn column(name: &str, datatype: &str, data: &Json) -> Json {
@@ -103,7 +103,7 @@ fn what_does_not_fit_is_400_with_a_message_and_never_another_status() {
     ] {
         let body = json!({"inputs": iris_columns()}).to_string();
         let body = (method == "POST").then_some(if path.ends_with("load") { "" } else { &body });
-        let answer = server.send(method, path, &[JSON], body.map(str::as_bytes));
+        let answer = server.ask(method, path, &[JSON], body.map(str::as_bytes));
         assert_eq!(answer.status, status, "{path}: {answer:?}");
         assert!(answer.json()["error"].is_string(), "{path}: {answer:?}");
     }
@@ -149,7 +149,7 @@ fn a_tensor_model_takes_binary_tensors_and_parameters() {
     let body = [header.as_bytes(), &pixels].concat();
     let headers =
         [("Content-Type", "application/octet-stream"), ("Inference-Header-Content-Length", &length)];
-    let answer = server.send("POST", "/v2/models/digits/infer", &headers, Some(&body));
+    let answer = server.ask("POST", "/v2/models/digits/infer", &headers, Some(&body));
     assert_eq!(answer.status, 200, "{answer:?}");
     let at: usize = answer.header("inference-header-content-length").unwrap().parse().unwrap();
     let json: Json = serde_json::from_slice(&answer.body[..at]).unwrap();
@@ -159,7 +159,7 @@ fn a_tensor_model_takes_binary_tensors_and_parameters() {
 
     // The whole body is the only input, and every output binary.
     let headers = [("Inference-Header-Content-Length", "0")];
-    let whole = server.send("POST", "/v2/models/digits/infer", &headers, Some(&pixels));
+    let whole = server.ask("POST", "/v2/models/digits/infer", &headers, Some(&pixels));
     assert_eq!(whole.status, 200, "{whole:?}");
     assert_eq!(whole.header("content-type"), Some("application/octet-stream"));
 }
@@ -178,14 +178,39 @@ fn a_graph_without_a_signature_says_its_own_ports_and_answers_tensors_for_a_tabl
 }
 
 #[test]
+fn a_graph_with_a_signature_of_columns_takes_them_and_answers_its_own_outputs() {
+    let model = root().join("tests/fixtures/onnx-flavor/classifier");
+    let server = Running::start(&["-m", model.to_str().unwrap(), "--no-warm-up"]);
+    let name = server.ready["model"].as_str().unwrap().to_owned();
+    let metadata = server.get(&format!("/v2/models/{name}")).json();
+    assert_eq!(metadata["inputs"][0], json!({"name": "sex", "datatype": "BYTES", "shape": [-1]}));
+    assert_eq!(
+        metadata["outputs"][1],
+        json!({"name": "probabilities", "datatype": "FP32", "shape": [-1, 2]})
+    );
+    let inputs = [
+        column("pclass", "INT32", &json!([3, 1])),
+        column("sex", "BYTES", &json!(["male", "female"])),
+        column("embarked", "BYTES", &json!(["S", "C"])),
+        column("age", "FP64", &json!([22.0, 38.0])),
+        column("fare", "FP32", &json!([7.25, 71.25])),
+    ];
+    let answer = infer(&server, &name, &json!({"inputs": inputs}));
+    assert_eq!(answer.status, 200, "{answer:?}");
+    let answer = answer.json();
+    assert_eq!(output(&answer, "label")["data"], json!([0, 1]));
+    assert_eq!(output(&answer, "probabilities")["shape"], json!([2, 2]));
+}
+
+#[test]
 fn a_flat_object_is_answered_with_one_or_as_an_event() {
     let server = Running::sample("titanic", &[]);
     let body = json!({"pclass": 1, "sex": "female", "embarked": "S", "id": "7"}).to_string();
-    let answer = server.send("POST", "/v2/models/titanic/generate", &[JSON], Some(body.as_bytes()));
+    let answer = server.ask("POST", "/v2/models/titanic/generate", &[JSON], Some(body.as_bytes()));
     assert_eq!(answer.status, 200, "{answer:?}");
     let flat = answer.json();
     assert_eq!((&flat["id"], &flat["outcome"]), (&json!("7"), &json!("survived")), "{flat}");
-    let event = server.send("POST", "/v2/models/titanic/generate_stream", &[JSON], Some(body.as_bytes()));
+    let event = server.ask("POST", "/v2/models/titanic/generate_stream", &[JSON], Some(body.as_bytes()));
     assert_eq!(event.header("content-type"), Some("text/event-stream"));
     let text = String::from_utf8(event.body).unwrap();
     let data = text.strip_prefix("data: ").and_then(|text| text.strip_suffix("\n\n")).unwrap();
@@ -198,11 +223,11 @@ fn seldons_header_names_the_model() {
     let body = json!({"inputs": iris_columns()}).to_string();
     for name in ["iris", "iris.pipeline"] {
         let headers = [JSON, ("Seldon-Model", name)];
-        let answer = server.send("POST", "/v2/models/other/infer", &headers, Some(body.as_bytes()));
+        let answer = server.ask("POST", "/v2/models/other/infer", &headers, Some(body.as_bytes()));
         assert_eq!((answer.status, &answer.json()["model_name"]), (200, &json!("iris")), "{answer:?}");
     }
     let headers = [JSON, ("Seldon-Model", "other")];
-    assert_eq!(server.send("POST", "/v2/models/iris/infer", &headers, Some(body.as_bytes())).status, 404);
+    assert_eq!(server.ask("POST", "/v2/models/iris/infer", &headers, Some(body.as_bytes())).status, 404);
 }
 
 #[test]
@@ -243,7 +268,7 @@ fn bodies_are_compressed_both_ways_whatever_the_protocol() {
     zlib.write_all(table.as_bytes()).unwrap();
     for (coding, body) in [("gzip", gzip(table.as_bytes())), ("deflate", zlib.finish().unwrap())] {
         let headers = [JSON, ("Content-Encoding", coding), ("Accept-Encoding", coding)];
-        let answer = server.send("POST", "/invocations", &headers, Some(&body));
+        let answer = server.ask("POST", "/invocations", &headers, Some(&body));
         assert_eq!((answer.status, answer.header("content-encoding")), (200, Some(coding)), "{coding}");
         assert_eq!(answer.header("vary"), Some("accept-encoding"));
         assert!(answer.body.len() < plain.body.len() / 4);
@@ -258,7 +283,7 @@ fn bodies_are_compressed_both_ways_whatever_the_protocol() {
     let small = json!({"inputs": [1]}).to_string();
     let headers = [JSON, ("Accept-Encoding", "gzip")];
     assert_eq!(
-        server.send("POST", "/invocations", &headers, Some(small.as_bytes())).header("content-encoding"),
+        server.ask("POST", "/invocations", &headers, Some(small.as_bytes())).header("content-encoding"),
         None
     );
 }
@@ -270,10 +295,10 @@ fn a_body_that_unfolds_beyond_its_bound_is_413_and_one_in_an_unknown_coding_415(
     assert!(bomb.len() < 1 << 17);
     for path in ["/invocations", "/v2/models/echo/infer"] {
         let headers = [JSON, ("Content-Encoding", "gzip")];
-        assert_eq!(server.send("POST", path, &headers, Some(&bomb)).status, 413, "{path}");
-        let broken = server.send("POST", path, &headers, Some(&bomb[..1000]));
+        assert_eq!(server.ask("POST", path, &headers, Some(&bomb)).status, 413, "{path}");
+        let broken = server.ask("POST", path, &headers, Some(&bomb[..1000]));
         assert_eq!(broken.status, 400, "{broken:?}");
-        let unknown = server.send("POST", path, &[JSON, ("Content-Encoding", "br")], Some(b"x"));
+        let unknown = server.ask("POST", path, &[JSON, ("Content-Encoding", "br")], Some(b"x"));
         assert_eq!((unknown.status, unknown.header("accept-encoding")), (415, Some("gzip, deflate")));
     }
     // Nothing of all that is held on to.

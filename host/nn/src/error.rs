@@ -22,7 +22,11 @@ pub enum NnError {
     #[error("ONNX Runtime is not loaded; `initialize` comes before the first graph")]
     RuntimeNotLoaded,
     /// A model file is missing, broken, or of a kind that this crate does not serve.
-    #[error("cannot load graph `{graph}` from `{}`: {message}", path.display())]
+    #[error(
+        "cannot load graph `{graph}` from `{}`: {message}\n\
+         hint: is the file whole, and an ONNX model of an opset that this ONNX Runtime knows?",
+        path.display()
+    )]
     Load {
         /// The graph's name.
         graph: String,

@@ -63,6 +63,12 @@ impl GraphSession {
         path: &Path,
         intra_op_threads: usize,
     ) -> Result<Self, String> {
+        // ONNX Runtime's own words for these are `system error number 13`.
+        match std::fs::File::open(path).and_then(|file| file.metadata()) {
+            Ok(metadata) if metadata.is_file() => {}
+            Ok(_) => return Err("it is no file".to_owned()),
+            Err(error) => return Err(error.to_string()),
+        }
         let session = commit(environment, path, intra_op_threads)?;
         let inputs = session.inputs().iter().map(input).collect::<Result<_, _>>()?;
         let (mut outputs, mut sources) = (Vec::new(), Vec::new());

@@ -3,12 +3,15 @@
 //! Used by [`crate::Registry`]. An archive is data from outside: links, devices, names that lead elsewhere and more than the
 //! bounds are refused, and sizes are those that come out, not those that are declared.
 
+mod format;
+
 use std::fs::File;
 use std::io::{self, BufReader, Read, Write as _};
 use std::path::Path;
 
 use sha2::{Digest as _, Sha256};
 
+pub(crate) use self::format::Format;
 use crate::cache::Cache;
 use crate::error::RegistryError;
 use crate::location::hexadecimal;
@@ -20,14 +23,6 @@ use crate::settings::Bounds;
 /// A long name's or an extended header's bytes, which are read into memory.
 const LONGEST_HEADER: u64 = 1 << 20;
 
-/// How an archive is written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Format {
-    Tar,
-    TarGz,
-    Zip,
-}
-
 /// An archive to unpack.
 pub(crate) struct Archive<'a> {
     /// What it is called, for messages.
@@ -35,23 +30,6 @@ pub(crate) struct Archive<'a> {
     pub(crate) format: Format,
     pub(crate) bounds: Bounds,
     pub(crate) cache: &'a Cache,
-}
-
-// === impl Format ===
-
-impl Format {
-    /// By the file name's end.
-    pub(crate) fn of(path: &str) -> Option<Self> {
-        let path = path.to_ascii_lowercase();
-        let ends = |ending: &str| path.ends_with(ending);
-        if ends(".tar.gz") || ends(".tgz") {
-            Some(Self::TarGz)
-        } else if ends(".tar") {
-            Some(Self::Tar)
-        } else {
-            ends(".zip").then_some(Self::Zip)
-        }
-    }
 }
 
 // === impl Archive ===

@@ -201,8 +201,12 @@ impl RegistryError {
             | Self::Answer { .. }
             | Self::Name { .. }
             | Self::TooMuch { .. }
-            | Self::Archive { .. }
-            | Self::File { .. } => None,
+            | Self::Archive { .. } => None,
+            Self::File { .. } => Some(
+                "models are kept in the folder `models` of MLHOST_CACHE_DIR, which needs room and is this user's to write; what \
+                 had arrived is gone on with"
+                    .to_owned(),
+            ),
         }
     }
 

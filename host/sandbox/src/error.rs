@@ -37,7 +37,11 @@ pub enum TrapKind {
 #[derive(Debug, thiserror::Error)]
 pub enum SandboxError {
     /// wasmtime cannot be set up on this machine.
-    #[error("cannot set up the sandbox engine: {0}")]
+    #[error(
+        "cannot set up the sandbox engine: {0}\n\
+         hint: each request's sandbox takes gigabytes of address space and no memory yet: `ulimit -v` has to allow for it, or \
+         `--max-requests` be lower"
+    )]
     Engine(String),
     /// The file is not a component that compiles.
     #[error("cannot compile the component: {0}\nhint: `mlhost inspect` says what kind of file it is")]

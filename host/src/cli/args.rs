@@ -17,6 +17,7 @@ mod connections;
 mod grpc;
 mod mlflow_shim;
 mod package;
+mod platform;
 mod predict;
 mod python;
 mod tls;
@@ -26,6 +27,7 @@ pub(super) use access::AccessArgs;
 pub(super) use connections::ConnectionArgs;
 pub(super) use mlflow_shim::MlflowShimArgs;
 pub(super) use package::{PackageArgs, ValidateArgs};
+pub(super) use platform::PlatformArgs;
 pub(super) use predict::PredictArgs;
 pub(super) use python::{PythonArgs, note};
 pub(super) use tls::TlsArgs;
@@ -41,7 +43,7 @@ pub(super) struct Args {
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
-    /// Serve a model over MLflow's protocol
+    /// Serve a model over the protocols of MLflow, KServe, SageMaker and others
     #[command(disable_help_flag = true)]
     Serve(Box<ServeArgs>),
     /// Predict on a file, as `mlflow models predict` does
@@ -71,12 +73,15 @@ pub(super) struct ServeArgs {
     /// Media type that the component takes as it comes, such as `image/*`; can be repeated
     #[arg(long, value_name = "TYPE", conflicts_with = "model_uri")]
     pub(super) accept: Vec<String>,
+    #[command(flatten)]
+    pub(super) platform: PlatformArgs,
 
     /// Address to listen on [default: 127.0.0.1]
     #[arg(short = 'h', long, value_parser = config::parse_host)]
     pub(super) host: Option<IpAddr>,
     /// Port to listen on, 0 for any [default: 5000]
-    #[arg(short, long)]
+    // KServe gives its serving runtimes `--http_port`.
+    #[arg(short, long, alias = "http_port")]
     pub(super) port: Option<u16>,
     #[command(flatten)]
     pub(super) grpc: grpc::GrpcArgs,
@@ -162,7 +167,8 @@ impl ServeArgs {
 #[derive(Clone, Debug, Default, clap::Args)]
 pub(super) struct SourceArgs {
     /// Model directory, or model URI such as `models:/iris@champion`, `runs:/ID/model` or `s3://bucket/model`
-    #[arg(short = 'm', long = "model-uri", value_name = "URI", conflicts_with_all = ["component", "model", "artifact"], required_unless_present_any = ["component", "model"])]
+    // KServe gives its serving runtimes `--model_dir`.
+    #[arg(short = 'm', long = "model-uri", alias = "model_dir", value_name = "URI", conflicts_with_all = ["component", "model", "artifact"])]
     pub(super) model_uri: Option<String>,
     /// Component with your own code; without it the graph is served as it is
     #[arg(long, value_name = "FILE")]
@@ -322,8 +328,14 @@ mod tests {
     }
 
     #[test]
-    fn a_bundle_and_single_parts_exclude_each_other_and_one_is_needed() {
+    fn a_bundle_and_single_parts_exclude_each_other() {
         assert!(serve(&["-m", "dir", "--component", "c.wasm"]).is_err());
-        assert!(serve(&[]).is_err());
+    }
+
+    #[test]
+    fn what_kserve_gives_its_serving_runtimes_is_taken() {
+        let args = serve(&["--model_name=iris", "--model_dir=/mnt/models", "--http_port=8080"]).unwrap();
+        assert_eq!(args.platform.model_name.as_deref(), Some("iris"));
+        assert_eq!((args.source.model_uri.as_deref(), args.port), (Some("/mnt/models"), Some(8080)));
     }
 }

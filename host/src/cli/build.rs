@@ -3,10 +3,10 @@
 use std::path::PathBuf;
 
 use super::args::BuildArgs;
+use super::output;
 use crate::config;
 use crate::guest_build::{self, BuildOptions};
 
-#[expect(clippy::print_stdout, reason = "this command's output")]
 pub(super) fn run(args: BuildArgs) -> anyhow::Result<()> {
     let cache = config::cache_dir(&config::process_environment).unwrap_or_else(|| PathBuf::from(".mlhost"));
     let built = guest_build::build(&BuildOptions {
@@ -21,7 +21,8 @@ pub(super) fn run(args: BuildArgs) -> anyhow::Result<()> {
         quiet: args.quiet,
     })?;
     if !args.quiet {
-        println!("{}: {} bytes, in {:.1} s", built.path.display(), built.bytes, built.duration.as_secs_f64());
+        let seconds = built.duration.as_secs_f64();
+        output::line(format_args!("{}: {} bytes, in {seconds:.1} s", built.path.display(), built.bytes))?;
     }
     Ok(())
 }

@@ -10,7 +10,7 @@ use mlhost_sandbox::{Engine, EngineOptions, Precompile, Precompiled, Start, Targ
 use serde::Serialize;
 
 use super::args::{CompileArgs, LogFormat};
-use super::{log, model};
+use super::{log, model, output};
 use crate::config::{self, ServerConfig};
 
 /// `load-context` needs one; the others are for what a dropped one leaves to be cleaned.
@@ -35,7 +35,6 @@ struct Entry {
     file: String,
 }
 
-#[expect(clippy::print_stdout, reason = "this command's output")]
 pub(super) fn run(args: &CompileArgs) -> anyhow::Result<()> {
     let environment = config::process_environment;
     log::start(LogFormat::Plain, "warn", &environment)?;
@@ -66,9 +65,9 @@ pub(super) fn run(args: &CompileArgs) -> anyhow::Result<()> {
     let compiled = compiled.with_context(|| format!("cannot compile model `{name}`"))?;
     let report = Report::new(name, args, compiled);
     if args.json {
-        println!("{}", serde_json::to_string_pretty(&report)?);
+        output::line(serde_json::to_string_pretty(&report)?)?;
     } else {
-        print!("{report}");
+        output::text(&report)?;
     }
     Ok(())
 }

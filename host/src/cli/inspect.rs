@@ -6,19 +6,18 @@
 use anyhow::Context as _;
 
 use super::args::{InspectArgs, LogFormat};
-use super::{log, model, model_uri};
+use super::{log, model, model_uri, output};
 use crate::config::{self, ServerConfig};
 use crate::inspect::{Inspection, Loaded, inspect};
 use crate::model_source::ModelSource;
 
-#[expect(clippy::print_stdout, reason = "this command's output")]
 pub(super) fn run(args: &InspectArgs) -> anyhow::Result<()> {
     log::start(LogFormat::Plain, "warn", &config::process_environment)?;
     let inspection = inspection(args)?;
     if args.json {
-        println!("{}", serde_json::to_string_pretty(&inspection)?);
+        output::line(serde_json::to_string_pretty(&inspection)?)?;
     } else {
-        print!("{inspection}");
+        output::text(&inspection)?;
     }
     Ok(())
 }

@@ -1,10 +1,23 @@
 //! Sets up the log: standard error, plain or JSON, filtered by `MLHOST_LOG`. Called once by each command that runs a
-//! model.
+//! model. What is logged is written by `log/sink.rs`, which never holds anybody up.
+
+mod sink;
+
+use std::io;
+use std::time::Duration;
 
 use tracing_subscriber::EnvFilter;
 
+use self::sink::Sink;
+use super::Defect;
 use super::args::LogFormat;
 use crate::config::{ConfigError, Environment};
+
+/// The process's own.
+static SINK: Sink = Sink::new();
+
+/// How long the end waits for a log that is read slowly.
+const LAST_LINES: Duration = Duration::from_secs(1);
 
 /// The format that flag and environment ask for.
 ///
@@ -33,12 +46,8 @@ pub(super) fn format(
 ///
 /// # Errors
 ///
-/// [`ConfigError`] for a filter that does not parse.
-pub(super) fn start(
-    format: LogFormat,
-    default: &str,
-    environment: Environment<'_>,
-) -> Result<(), ConfigError> {
+/// [`ConfigError`] for a filter that does not parse, a [`Defect`] where the operating system has no thread to give.
+pub(super) fn start(format: LogFormat, default: &str, environment: Environment<'_>) -> anyhow::Result<()> {
     let text = environment("MLHOST_LOG").map(|value| value.to_string_lossy().into_owned());
     let text = text.filter(|text| !text.is_empty()).unwrap_or_else(|| default.to_owned());
     let filter = EnvFilter::try_new(&text).map_err(|error| ConfigError::Variable {
@@ -46,13 +55,20 @@ pub(super) fn start(
         value: text,
         reason: error.to_string(),
     })?;
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(false);
+    SINK.start(io::stderr())
+        .map_err(|error| Defect(format!("cannot start the thread that writes the log: {error}")))?;
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(&SINK).with_ansi(false);
     // A second subscriber in one process: the first stays, as in tests.
     let _ = match format {
         LogFormat::Plain => log.try_init(),
         LogFormat::Json => log.json().flatten_event(true).try_init(),
     };
     Ok(())
+}
+
+/// Waits a moment for what was logged last to be written: called once, at the process's end.
+pub(super) fn flush() {
+    SINK.flush(LAST_LINES);
 }
 
 #[cfg(test)]

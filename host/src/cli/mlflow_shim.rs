@@ -17,7 +17,7 @@ use anyhow::Context as _;
 use mlhost_registry::ModelUri;
 
 use super::args::{MlflowShimArgs, PartArgs, ServeArgs};
-use super::{model, model_uri, serve};
+use super::{model, model_uri, output, serve};
 
 /// The application that MLflow has uvicorn run.
 const APPLICATION: &str = "mlflow.pyfunc.scoring_server.app:app";
@@ -48,7 +48,6 @@ pub(super) fn run(args: &MlflowShimArgs) -> anyhow::Result<()> {
     }
 }
 
-#[expect(clippy::print_stdout, reason = "the file's path is this command's output")]
 fn write(directory: &Path) -> anyhow::Result<()> {
     let program = env::current_exe().context("cannot tell where this program is")?;
     let program = program.to_str().context("this program's path is not UTF-8, which a script cannot say")?;
@@ -60,7 +59,7 @@ fn write(directory: &Path) -> anyhow::Result<()> {
     fs::write(&file, script(program)).with_context(failed)?;
     fs::set_permissions(&file, fs::Permissions::from_mode(0o755)).with_context(failed)?;
     file.persist(&path).with_context(failed)?;
-    println!("{}", path.display());
+    output::line(path.display())?;
     Ok(())
 }
 
@@ -103,13 +102,13 @@ fn local(uri: &OsStr) -> Result<PathBuf, String> {
 }
 
 /// Becomes the next `uvicorn` on PATH.
-#[expect(clippy::print_stderr, reason = "who called `uvicorn` must learn which one runs")]
 fn pass_on(shim: &Path, arguments: &[OsString], reason: &str) -> anyhow::Result<()> {
     let path = env::var_os("PATH").unwrap_or_default();
     let next = next_uvicorn(shim, &path).with_context(|| {
         format!("mlhost cannot serve this: {reason}\nhint: there is no other `uvicorn` on PATH that could")
     })?;
-    eprintln!("mlhost: {reason}; `{}` serves instead", next.display());
+    output::error(format_args!("mlhost: {reason}; `{}` serves instead", next.display()));
+    super::log::flush();
     let error = Command::new(&next).args(arguments).exec();
     Err(error).with_context(|| format!("cannot run `{}`", next.display()))
 }

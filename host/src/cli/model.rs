@@ -41,6 +41,11 @@ pub(super) fn allowed(parts: &PartArgs) -> LimitsAllowed {
 pub(super) fn source(args: &SourceArgs, allowed: &LimitsAllowed) -> anyhow::Result<ModelSource> {
     match &args.model_uri {
         Some(uri) => from_uri(uri, allowed),
+        None if args.component.is_none() && args.parts.model.is_empty() => {
+            anyhow::bail!(
+                "which model?\nhint: `-m` names its directory or URI, `--component` and `--model` its parts"
+            )
+        }
         None => from_parts(args.component.as_deref(), &args.parts, allowed),
     }
 }

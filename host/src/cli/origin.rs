@@ -31,6 +31,8 @@ pub(super) struct Named {
     allowed: LimitsAllowed,
     /// What the operator puts in place of entries of the model's own configuration.
     model_config: Map<String, Value>,
+    /// What the operator calls it.
+    name: Option<String>,
 }
 
 /// How the model is looked for.
@@ -69,7 +71,12 @@ impl Named {
             }
         };
         let accept = accept.iter().map(|accept| accept.to_ascii_lowercase()).collect();
-        Ok(Self { source, place, accept, allowed, model_config })
+        Ok(Self { source, place, accept, allowed, model_config, name: None })
+    }
+
+    /// The same under another name, where there is one.
+    pub(super) fn called(self, name: Option<String>) -> Self {
+        Self { name, ..self }
     }
 }
 
@@ -117,6 +124,9 @@ impl Origin for Named {
         };
         source.override_model_config(self.model_config.clone());
         source.interface.raw_media_types.extend(self.accept.iter().cloned());
+        if let Some(name) = &self.name {
+            source.name.clone_from(name);
+        }
         Ok(source)
     }
 }

@@ -1,9 +1,9 @@
 //! `mlhost package`: a model directory from its parts.
 
 use super::args::{NamedPath, PackageArgs};
+use super::output;
 use crate::package::{Parts, package};
 
-#[expect(clippy::print_stdout, reason = "this command's output")]
 pub(super) fn run(args: &PackageArgs) -> anyhow::Result<()> {
     let named =
         |paths: &[NamedPath]| paths.iter().map(|named| (named.name.clone(), named.path.clone())).collect();
@@ -17,12 +17,11 @@ pub(super) fn run(args: &PackageArgs) -> anyhow::Result<()> {
         name: args.name.clone(),
     };
     let bundle = package(&parts, &args.output, args.force)?;
-    println!(
+    output::line(format_args!(
         "{}: model `{}`, {}; `mlhost validate {}` tries it",
         bundle.directory.display(),
         bundle.name,
         if bundle.component.is_some() { "with a component" } else { "served as it is" },
         args.output.display()
-    );
-    Ok(())
+    ))
 }

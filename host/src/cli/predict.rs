@@ -14,7 +14,7 @@ use mlhost_wire::dialect::mlflow::Mlflow;
 use mlhost_wire::fault::FaultKind;
 
 use super::args::{PredictArgs, note};
-use super::{Defect, log, model};
+use super::{Defect, log, model, output};
 use crate::config::{self, ServerConfig};
 use crate::single_call::{CallError, answer};
 
@@ -90,11 +90,7 @@ fn input(path: Option<&Path>) -> anyhow::Result<Vec<u8>> {
 /// To the file as a whole or not at all; what is no file, such as a pipe, is written to as it is.
 fn write(path: Option<&Path>, answer: &[u8]) -> anyhow::Result<()> {
     let Some(path) = path else {
-        let mut output = io::stdout().lock();
-        return Ok(output
-            .write_all(answer)
-            .and_then(|()| output.write_all(b"\n"))
-            .and_then(|()| output.flush())?);
+        return output::bytes(&[answer, b"\n"]);
     };
     let written = if fs::metadata(path).is_ok_and(|metadata| !metadata.is_file()) {
         File::options().write(true).open(path).and_then(|mut file| file.write_all(answer))

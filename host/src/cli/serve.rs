@@ -2,6 +2,7 @@
 //!
 //! Nothing is loaded after the ready line; a model that was saved with an example has answered it by then. Whatever is wrong with the set-up is said before anything listens.
 
+use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -15,7 +16,7 @@ use tokio::net::TcpListener;
 use super::args::{LogFormat, PartArgs, ServeArgs, note};
 use super::door::{Door, Signals};
 use super::origin::Named;
-use super::{file_limit, log, model};
+use super::{file_limit, log, model, output, platform};
 use crate::app::App;
 use crate::catalog::Catalog;
 use crate::config::{self, LimitsAllowed, ServerConfig};
@@ -37,7 +38,9 @@ pub(super) fn run(args: &ServeArgs) -> anyhow::Result<()> {
     let format = log::format(args.log_format, &environment)?;
     log::start(format, "info", &environment)?;
     note(&args.python.flags());
-    let mut config = ServerConfig::from_environment(&environment)?;
+    let platform = platform::platform(args)?;
+    let source_args = platform::source(&args.source, &platform)?;
+    let mut config = ServerConfig::on(platform, &environment)?;
     apply(args, &mut config);
     // Before anything is loaded: what is wrong with it is said at once.
     let door = Door::open(args)?;
@@ -52,7 +55,8 @@ pub(super) fn run(args: &ServeArgs) -> anyhow::Result<()> {
         ..model::allowed(&args.source.parts)
     };
     let model_config = config::model_config_overrides(&environment)?;
-    let named = Named::new(args.source.clone(), &args.accept, allowed, model_config)?;
+    let name = config.platform.model_name.clone();
+    let named = Named::new(source_args, &args.accept, allowed, model_config)?.called(name);
     let parts = args.source.parts.clone();
     model::runtime()?.block_on(async {
         let target = named.look().await?;
@@ -134,16 +138,9 @@ async fn serve(
     reloader: Reloader<Named>,
 ) -> anyhow::Result<()> {
     let address = SocketAddr::new(config.host, config.port);
-    let listener = TcpListener::bind(address)
-        .await
-        .with_context(|| format!("cannot listen on {address}\nhint: `--port 0` takes any free port"))?;
+    let listener = listen(address, "--port").await?;
     let grpc = match config.grpc.port {
-        Some(port) => {
-            let address = SocketAddr::new(config.host, port);
-            let hint = "hint: `--grpc-port 0` takes any free port";
-            let bound = TcpListener::bind(address).await;
-            Some(bound.with_context(|| format!("cannot listen on {address} for gRPC\n{hint}"))?)
-        }
+        Some(port) => Some(listen(SocketAddr::new(config.host, port), "--grpc-port").await?),
         None => None,
     };
     ready.grpc = grpc.as_ref().map(TcpListener::local_addr).transpose()?;
@@ -164,7 +161,7 @@ async fn serve(
     let (access, readiness) = (Arc::clone(&ready.door.access), ready.door.readiness.clone());
     let service = Arc::new(Service::new(catalog, config, access, readiness)?);
     if let Some(release) = deployment.current() {
-        ready.say(&release.app, server.listener.local_addr()?, &service.routes())?;
+        ready.say(&release.app, server.listener.local_addr()?, &service)?;
     }
     let mut swap = false;
     let run = server.run(service, async {
@@ -185,6 +182,28 @@ async fn serve(
     }
     anyhow::ensure!(!swap, SWAP_APPEARED);
     Ok(())
+}
+
+/// Listens on the port that `flag` names.
+async fn listen(address: SocketAddr, flag: &str) -> anyhow::Result<TcpListener> {
+    TcpListener::bind(address).await.map_err(|error| {
+        anyhow::anyhow!("cannot listen on {address}: {error}\nhint: {}", listening(&error, flag))
+    })
+}
+
+/// What to do about an address that cannot be had.
+fn listening(error: &io::Error, flag: &str) -> String {
+    match error.kind() {
+        io::ErrorKind::AddrNotAvailable => {
+            "`--host` names an address of this machine; `0.0.0.0` and `::` are all of them".to_owned()
+        }
+        io::ErrorKind::PermissionDenied => {
+            format!("ports below 1024 are for the privileged: `{flag}` names a higher one")
+        }
+        _ => {
+            format!("another process has it: `{flag}` names another port, and `{flag} 0` takes any free one")
+        }
+    }
 }
 
 /// How often to look whether swap was turned on. It takes longer to turn it on and have pages in it.
@@ -225,8 +244,7 @@ fn apply(args: &ServeArgs, config: &mut ServerConfig) {
 // === impl Ready ===
 
 impl Ready {
-    #[expect(clippy::print_stdout, reason = "the ready line is this command's output")]
-    fn say(&self, app: &App, address: SocketAddr, routes: &[String]) -> anyhow::Result<()> {
+    fn say(&self, app: &App, address: SocketAddr, service: &Service) -> anyhow::Result<()> {
         let milliseconds = self.started.elapsed().as_millis();
         let version = env!("CARGO_PKG_VERSION");
         let scheme = self.door.scheme();
@@ -242,11 +260,11 @@ impl Ready {
                     CodeSource::Compiled => ", code compiled",
                 });
                 let grpc = self.grpc.map_or_else(String::new, |address| format!(" and {address} for gRPC"));
-                println!(
+                output::line(format_args!(
                     "mlhost {version} ready on {scheme}://{address}{grpc} in {milliseconds} ms: model `{}` ({how}{code}); {}",
                     app.name,
-                    routes.join(", ")
-                );
+                    service.protocols().join(", ")
+                ))
             }
             LogFormat::Json => {
                 let line = serde_json::json!({
@@ -263,12 +281,12 @@ impl Ready {
                         Cleaning::Scan => "scan",
                         Cleaning::Reset(_) => "reset",
                     },
-                    "routes": routes,
+                    "platform": service.config.platform.platform.name(),
+                    "routes": service.routes(),
                     "milliseconds": u64::try_from(milliseconds).unwrap_or(u64::MAX),
                 });
-                println!("{line}");
+                output::line(line)
             }
         }
-        Ok(())
     }
 }

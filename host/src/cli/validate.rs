@@ -1,12 +1,11 @@
 //! `mlhost validate`: all that is wrong with a model directory, or with what a model URI names, as a table or JSON.
 
 use super::args::{LogFormat, PartArgs, ValidateArgs};
-use super::{log, model, model_uri};
+use super::{log, model, model_uri, output};
 use crate::config::{self, ServerConfig};
 use crate::model_source::ModelSource;
 use crate::validate::{Loading, Severity, validate};
 
-#[expect(clippy::print_stdout, reason = "this command's output")]
 pub(super) fn run(args: &ValidateArgs) -> anyhow::Result<()> {
     let environment = config::process_environment;
     log::start(LogFormat::Plain, "error", &environment)?;
@@ -18,9 +17,9 @@ pub(super) fn run(args: &ValidateArgs) -> anyhow::Result<()> {
     let directory = remote.map_or_else(|| args.directory.clone(), |brought| brought.directory);
     let report = model::runtime()?.block_on(validate(&directory, loading));
     if args.json {
-        println!("{}", serde_json::to_string_pretty(&report)?);
+        output::line(serde_json::to_string_pretty(&report)?)?;
     } else {
-        print!("{report}");
+        output::text(&report)?;
     }
     let errors = report.count(Severity::Error);
     anyhow::ensure!(report.valid, "`{}` cannot be served: {errors} to mend", args.directory.display());

@@ -3,6 +3,7 @@
 
 use std::path::Path;
 
+use wasmparser::Parser;
 use wit_component::ComponentEncoder;
 
 use super::{BuildError, post_return};
@@ -24,6 +25,13 @@ pub(crate) fn encode(core: &[u8], path: &Path) -> Result<Vec<u8>, BuildError> {
             _ => "is not a WebAssembly module".to_owned(),
         };
         return Err(BuildError::NotAModule { path, problem });
+    }
+    // To its end: what comes next takes the lengths of sections on trust.
+    for payload in Parser::new(0).parse_all(core) {
+        payload.map_err(|error| BuildError::NotAModule {
+            path: path.clone(),
+            problem: format!("is broken: {error:#}"),
+        })?;
     }
     let (stripped, _) = wit_component::metadata::decode(core).map_err(|error| BuildError::NotAModule {
         path: path.clone(),

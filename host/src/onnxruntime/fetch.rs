@@ -4,7 +4,7 @@
 //! goes into mlhost's own cache, whole or not at all.
 
 use std::fs;
-use std::io::{self, IsTerminal as _, Read as _};
+use std::io::{self, IsTerminal as _, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -172,9 +172,9 @@ fn install(unpacked: &Path, library: &Path) -> Result<(), FetchError> {
     fs::rename(unpacked, library).map_err(failed)
 }
 
-#[expect(clippy::print_stderr, reason = "progress of a long command")]
+/// The progress of a long command; nobody need read it.
 fn say(line: &str) {
-    eprintln!("{line}");
+    let _ = writeln!(std::io::stderr(), "{line}");
 }
 
 /// A folder that is gone when the work is.

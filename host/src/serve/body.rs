@@ -55,7 +55,7 @@ impl BodyBudget {
         Self { left: AtomicUsize::new(bytes) }
     }
 
-    /// Reads a whole body within `limits`, whose bytes are also the most that it unfolds to where it comes compressed.
+    /// Reads a whole body within `limits`, whose size is also the most that it unfolds to where it comes compressed.
     ///
     /// # Errors
     ///
@@ -69,7 +69,12 @@ impl BodyBudget {
         let held = self.read(body, limits).await?;
         match coding {
             None => Ok(held),
-            Some(coding) => held.unfolded(coding, limits.bytes).await,
+            Some(coding) => {
+                let unfolding = held.unfolded(coding, limits.bytes);
+                tokio::time::timeout_at(limits.deadline.into(), unfolding)
+                    .await
+                    .map_err(|_| fault::deadline())?
+            }
         }
     }
 

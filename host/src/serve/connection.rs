@@ -137,7 +137,9 @@ impl Http {
             async move {
                 let multiplexed = request.version() == Version::HTTP_2;
                 let (under_way, last) = Activity::begin(activity, multiplexed);
-                let mut response = service.answer(peer, request).await?;
+                // On the heap, and only while there is a request: hyper keeps room for what is awaited here in each
+                // connection, and an idle one would be several times as large.
+                let mut response = Box::pin(service.answer(peer, request)).await?;
                 // HTTP/2 says so in a frame of its own.
                 if !multiplexed && (last || !service.readiness.is_ready()) {
                     response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));

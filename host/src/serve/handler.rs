@@ -23,7 +23,7 @@ use tokio::sync::Semaphore;
 
 use crate::access::{Access, Refusal};
 use crate::catalog::Catalog;
-use crate::config::ServerConfig;
+use crate::config::{ServedProtocol, ServerConfig};
 use crate::fault;
 use crate::observe::Telemetry;
 use crate::readiness::Readiness;
@@ -83,16 +83,31 @@ impl Service {
             references: AtomicU64::new(0),
             catalog,
             mlflow: Mlflow { compat: config.compat },
+            routes: Routes::new(protocol::routes(&config.platform))?,
             config,
-            routes: Routes::new(protocol::v2::routes())?,
             telemetry: Arc::default(),
         })
     }
 
-    /// What the ready line lists: method and path of every route.
+    /// What the ready line lists for programs: method and path of every route.
     #[must_use]
     pub fn routes(&self) -> Vec<String> {
-        self.routes.all().iter().map(|route| format!("{} {}", route.method, route.path)).collect()
+        self.routes.all().iter().map(ToString::to_string).collect()
+    }
+
+    /// What it lists for people: each protocol with the route that matters most.
+    #[must_use]
+    pub fn protocols(&self) -> Vec<String> {
+        let mut seen = Vec::new();
+        let mut listed = Vec::new();
+        for route in self.routes.all() {
+            let protocol = route.endpoint.protocol();
+            if !seen.contains(&protocol) {
+                seen.push(protocol);
+                listed.push(format!("{} {route}", protocol.name()));
+            }
+        }
+        listed
     }
 
     /// Answers one request. Never fails: a fault is an answer, and so is a panic of our own.
@@ -123,7 +138,13 @@ impl Service {
     async fn answer_asked(self: &Arc<Self>, peer: IpAddr, head: &Parts, body: Incoming) -> Response<Body> {
         let found = self.routes.find(&head.method, &head.uri);
         let found = match found {
-            Found::Unknown if protocol::grpc::is_call(head) => protocol::grpc::found(head.uri.path()),
+            // What it says besides is V2's.
+            Found::Unknown
+                if self.config.platform.protocols.has(ServedProtocol::V2)
+                    && protocol::grpc::is_call(head) =>
+            {
+                protocol::grpc::found(head.uri.path())
+            }
             found => found,
         };
         let mut exchange = Exchange::new(head, peer, found.protocol(&head.uri));
@@ -162,7 +183,7 @@ impl Service {
             Found::Slashed(path) => redirect(path, exchange.head.uri.query()),
             Found::Unknown => {
                 let path = exchange.head.uri.path();
-                let public = format!("there is no `{path}`; the routes are {}", self.routes().join(", "));
+                let public = format!("there is no `{path}`; served are {}", self.protocols().join(", "));
                 respond(self.refuse(exchange.protocol, &Fault::new(FaultKind::NotFound, public)))
             }
         }
@@ -174,13 +195,11 @@ impl Service {
         exchange: &mut Exchange<'_>,
         body: Incoming,
     ) -> Result<Response<Body>, Fault> {
-        if let (Some(model), true) = (&exchange.model, exchange.key.is_some()) {
-            self.may_use(exchange, model)?;
-        }
         match endpoint {
             Endpoint::Mlflow(endpoint) => protocol::mlflow::answer(self, endpoint, exchange, body).await,
             Endpoint::V2(endpoint) => protocol::v2::answer(self, endpoint, exchange, body).await,
             Endpoint::Grpc(endpoint) => protocol::grpc::answer(self, endpoint, exchange, body).await,
+            Endpoint::Kserve(endpoint) => protocol::kserve::answer(self, endpoint, exchange, body).await,
         }
     }
 

@@ -25,16 +25,6 @@ impl Service {
         exchange.arrival + exchange.patience.map_or(time, |patience| patience.min(time))
     }
 
-    /// Whether the request may use `model`. Whoever answers something about a model asks this first, wherever its name came
-    /// from: the handler has asked for the one in the path.
-    ///
-    /// # Errors
-    ///
-    /// [`FaultKind::Forbidden`](mlhost_wire::fault::FaultKind::Forbidden).
-    pub(crate) fn may_use(&self, exchange: &Exchange<'_>, model: &str) -> Result<(), Fault> {
-        self.access.may_use(exchange.key.as_deref(), model)
-    }
-
     /// Reads a whole body, within its bounds and the deadline.
     ///
     /// # Errors
@@ -45,12 +35,12 @@ impl Service {
         exchange: &mut Exchange<'_>,
         body: Incoming,
     ) -> Result<HeldBody<'_>, Fault> {
+        let coding = Coding::of_request(exchange.headers())?;
         let limits = BodyLimits {
             bytes: self.config.max_body_bytes,
             deadline: self.deadline(exchange),
             least_rate: self.config.connections.least_body_rate,
         };
-        let coding = Coding::of_request(exchange.headers())?;
         let read = self.bodies.read_coded(body, coding, limits).await;
         exchange.stages.read = exchange.arrival.elapsed();
         if let Err(fault) = &read {
@@ -73,10 +63,9 @@ impl Service {
         // Tried, not awaited: a request that would have to wait for a sandbox is told so at once.
         let _permit = self.requests.try_acquire().map_err(|_| self.no_room(Limit::Requests))?;
         // Once and for all of this request: another version may take over meanwhile.
-        let deployment = self.catalog.find(exchange.model.as_deref())?;
+        let deployment = self.model(exchange)?;
         let picked = deployment.pick(exchange.version.as_deref(), |name| exchange.header(name))?;
         let release = picked.release;
-        self.may_use(exchange, &release.app.name)?;
         exchange.release = Some(release.clone());
         exchange.stages.predicted = true;
         let _place = release.try_enter().map_err(|_| self.no_room(Limit::ModelRequests))?;

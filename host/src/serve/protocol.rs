@@ -4,16 +4,20 @@
 //! `serve::prediction`: no protocol has a way past its limits.
 
 pub(crate) mod grpc;
+pub(crate) mod kserve;
 pub(crate) mod mlflow;
 pub(crate) mod v2;
 
 use hyper::Uri;
+use mlhost_wire::dialect::kserve::Kserve;
 use mlhost_wire::dialect::v2::rest;
 use mlhost_wire::dialect::{Answer, Dialect as _};
 use mlhost_wire::fault::Fault;
 
 use crate::access::Need;
+use crate::config::{PlatformConfig, ServedProtocol};
 use crate::serve::handler::Service;
+use crate::serve::routes::Route;
 
 /// In whose words a request is answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -24,6 +28,8 @@ pub(crate) enum Protocol {
     V2,
     /// The same over gRPC.
     Grpc,
+    /// KServe's first.
+    Kserve,
 }
 
 /// What a route leads to.
@@ -35,6 +41,23 @@ pub(crate) enum Endpoint {
     V2(v2::Endpoint),
     /// One of its calls over gRPC.
     Grpc(grpc::Endpoint),
+    /// One of KServe V1's.
+    Kserve(kserve::Endpoint),
+}
+
+/// The routes of every protocol that is served. A platform's own come first: it is what calls them.
+pub(crate) fn routes(platform: &PlatformConfig) -> Vec<Vec<Route>> {
+    let mut all = Vec::new();
+    let mut add = |protocol, routes: fn() -> Vec<Route>| {
+        if platform.protocols.has(protocol) {
+            all.push(routes());
+        }
+    };
+    add(ServedProtocol::Mlflow, mlflow::routes);
+    add(ServedProtocol::V2, v2::routes);
+    add(ServedProtocol::Kserve, kserve::routes);
+    all.push(mlflow::health());
+    all
 }
 
 // === impl Protocol ===
@@ -46,15 +69,17 @@ impl Protocol {
             Self::Mlflow => "mlflow",
             Self::V2 => "v2",
             Self::Grpc => "grpc",
+            Self::Kserve => "kserve",
         }
     }
 
     /// The protocol that a path without a route was probably meant for: clients read the error in its words.
     pub(crate) fn of_unknown(path: &str) -> Self {
-        if path.starts_with("/v2/") {
-            return Self::V2;
+        match path.get(..4) {
+            Some("/v1/") => Self::Kserve,
+            Some("/v2/") => Self::V2,
+            _ => Self::Mlflow,
         }
-        Self::Mlflow
     }
 
     /// A fault in its words.
@@ -63,6 +88,7 @@ impl Protocol {
             Self::Mlflow => service.mlflow.refuse(fault),
             Self::V2 => rest::refuse(fault),
             Self::Grpc => grpc::refuse(fault),
+            Self::Kserve => Kserve { compat: service.config.compat }.refuse(fault),
         }
     }
 }
@@ -76,6 +102,7 @@ impl Endpoint {
             Self::Mlflow(_) => Protocol::Mlflow,
             Self::V2(_) => Protocol::V2,
             Self::Grpc(_) => Protocol::Grpc,
+            Self::Kserve(_) => Protocol::Kserve,
         }
     }
 
@@ -83,7 +110,8 @@ impl Endpoint {
     pub(crate) fn need(self, uri: &Uri) -> Need {
         match self {
             Self::Mlflow(endpoint) => endpoint.need(uri),
-            Self::V2(_) => Need::Key,
+            Self::V2(endpoint) => endpoint.need(),
+            Self::Kserve(endpoint) => endpoint.need(),
             Self::Grpc(endpoint) => endpoint.need(),
         }
     }
@@ -98,5 +126,11 @@ impl From<mlflow::Endpoint> for Endpoint {
 impl From<v2::Endpoint> for Endpoint {
     fn from(endpoint: v2::Endpoint) -> Self {
         Self::V2(endpoint)
+    }
+}
+
+impl From<kserve::Endpoint> for Endpoint {
+    fn from(endpoint: kserve::Endpoint) -> Self {
+        Self::Kserve(endpoint)
     }
 }

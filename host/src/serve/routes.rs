@@ -1,16 +1,17 @@
 //! Which endpoint of which protocol a path leads to.
 //!
-//! Made once by `serve::handler` from the routes that each protocol lists; asked for every request. The ready line and the
+//! Made once by `serve::handler` from the routes that each served protocol lists; asked for every request. The ready line and the
 //! pages that list routes are made from it, too. Answers nothing itself.
 
 use std::borrow::Cow;
+use std::fmt;
 
 use hyper::{Method, Uri};
 use matchit::Router;
 use percent_encoding::percent_decode_str;
 
 use crate::access::Need;
-use crate::serve::protocol::{Endpoint, Protocol, mlflow};
+use crate::serve::protocol::{Endpoint, Protocol};
 
 /// One route.
 #[derive(Clone, Debug)]
@@ -21,6 +22,10 @@ pub(crate) struct Route {
     pub(crate) path: Cow<'static, str>,
     /// What it leads to.
     pub(crate) endpoint: Endpoint,
+    /// What it does, in a line.
+    pub(crate) summary: &'static str,
+    /// The test that holds it.
+    pub(crate) test: &'static str,
 }
 
 /// Every route of the server.
@@ -53,43 +58,63 @@ pub(crate) struct RouteError {
 // === impl Route ===
 
 impl Route {
-    /// A route of fixed text.
-    pub(crate) fn new(method: Method, path: &'static str, endpoint: impl Into<Endpoint>) -> Self {
-        Self { method, path: Cow::Borrowed(path), endpoint: endpoint.into() }
+    /// A route.
+    pub(crate) fn new(
+        method: Method,
+        path: impl Into<Cow<'static, str>>,
+        endpoint: impl Into<Endpoint>,
+    ) -> Self {
+        Self { method, path: path.into(), endpoint: endpoint.into(), summary: "", test: "" }
+    }
+
+    /// The same, with what it does and which test holds it.
+    pub(crate) fn about(self, summary: &'static str, test: &'static str) -> Self {
+        Self { summary, test, ..self }
+    }
+}
+
+impl fmt::Display for Route {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.method, self.path)
     }
 }
 
 // === impl Routes ===
 
 impl Routes {
-    /// The routes of MLflow's server, in whose words unknown paths are refused, and `others`.
+    /// The routes of several protocols. Where two have one of the same method and path, the one that comes first has it.
     ///
     /// # Errors
     ///
     /// Where two of them stand in each other's way.
-    pub(crate) fn new(others: Vec<Route>) -> Result<Self, RouteError> {
-        let mut all = mlflow::routes();
-        all.extend(others);
+    pub(crate) fn new(protocols: impl IntoIterator<Item = Vec<Route>>) -> Result<Self, RouteError> {
+        let mut all: Vec<Route> = Vec::new();
         let mut router: Router<Vec<Route>> = Router::new();
-        for route in &all {
+        for route in protocols.into_iter().flatten() {
+            let protocol = route.endpoint.protocol();
             let failed = |problem: String| RouteError {
                 method: route.method.clone(),
                 path: route.path.clone().into_owned(),
                 problem,
             };
-            let known = all.iter().take_while(|other| !std::ptr::eq(*other, route));
-            if known.clone().any(|other| other.path == route.path && other.method == route.method) {
-                return Err(failed("there is one already".to_owned()));
-            }
-            if known.clone().any(|other| other.path == route.path) {
-                if let Ok(found) = router.at_mut(&route.path) {
-                    found.value.push(route.clone());
+            let mut same = all.iter().filter(|other| other.path == route.path).peekable();
+            let known = same.peek().is_some();
+            if let Some(other) = same.find(|other| other.method == route.method) {
+                if other.endpoint.protocol() == protocol {
+                    return Err(failed("there is one already".to_owned()));
                 }
                 continue;
             }
-            router
-                .insert(route.path.clone().into_owned(), vec![route.clone()])
-                .map_err(|error| failed(error.to_string()))?;
+            if known {
+                if let Ok(found) = router.at_mut(&route.path) {
+                    found.value.push(route.clone());
+                }
+            } else {
+                router
+                    .insert(route.path.clone().into_owned(), vec![route.clone()])
+                    .map_err(|error| failed(error.to_string()))?;
+            }
+            all.push(route);
         }
         Ok(Self { router, all })
     }
@@ -158,4 +183,47 @@ fn allowed(routes: &[Route]) -> String {
 /// A segment of a path; one whose escapes are no UTF-8 names no model, and is left as it is.
 fn decoded(segment: &str) -> Cow<'_, str> {
     percent_decode_str(segment).decode_utf8().unwrap_or(Cow::Borrowed(segment))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::serve::protocol::{kserve, mlflow};
+
+    fn routes(protocols: Vec<Vec<Route>>) -> Routes {
+        Routes::new(protocols).unwrap()
+    }
+
+    #[test]
+    fn of_two_protocols_routes_for_the_same_the_first_ones_is_served() {
+        let own = vec![Route::new(Method::POST, "/invocations", kserve::Endpoint::Predict)];
+        let routes = routes(vec![own, mlflow::routes()]);
+        let uri = Uri::from_static("/invocations");
+        let found = routes.find(&Method::POST, &uri);
+        let Found::Endpoint { endpoint, .. } = found else { panic!("no endpoint") };
+        assert_eq!(endpoint.protocol(), Protocol::Kserve);
+        assert_eq!(routes.all().iter().filter(|route| route.path == "/invocations").count(), 1);
+    }
+
+    #[test]
+    fn two_routes_of_one_protocol_for_the_same_are_a_defect() {
+        let own = || Route::new(Method::GET, "/a", kserve::Endpoint::Models);
+        assert!(Routes::new(vec![vec![own(), own()]]).is_err());
+        let other = Route::new(Method::GET, "/{b}", kserve::Endpoint::Models);
+        let one = Route::new(Method::GET, "/{a}", kserve::Endpoint::Models);
+        assert!(Routes::new(vec![vec![one, other]]).is_err());
+    }
+
+    #[test]
+    fn a_model_before_a_colon_is_found_and_its_escapes_are_read() {
+        let routes = routes(vec![kserve::routes()]);
+        let uri = Uri::from_static("/v1/models/my%20iris:predict");
+        let Found::Endpoint { endpoint, model, .. } = routes.find(&Method::POST, &uri) else {
+            panic!("no endpoint")
+        };
+        assert_eq!(endpoint, kserve::Endpoint::Predict.into());
+        assert_eq!(model.as_deref(), Some("my iris"));
+        let uri = Uri::from_static("/v1/models/iris");
+        assert!(matches!(routes.find(&Method::POST, &uri), Found::WrongMethod { .. }));
+    }
 }

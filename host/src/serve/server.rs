@@ -61,6 +61,8 @@ impl Server {
             })
             .collect::<io::Result<Vec<_>>>()?;
         let mut stop = pin!(stop);
+        // Said once, and not twenty times a second.
+        let mut refusing = false;
         loop {
             // One at a time: while this one waits for a place, others stay in the system's backlog.
             let next = async {
@@ -75,6 +77,7 @@ impl Server {
             };
             match accepted {
                 Ok((stream, peer, Some(place))) => {
+                    refusing = false;
                     if let Some(worker) = workers.iter().min_by_key(|worker| worker.load()) {
                         worker.serve(Admitted::new(stream, peer, place));
                     }
@@ -83,7 +86,11 @@ impl Server {
                     tracing::debug!(%peer, "a client address has as many connections as it may");
                 }
                 Err(error) => {
-                    tracing::warn!(%error, "cannot accept a connection");
+                    if !refusing {
+                        let hint = "`ulimit -n` is how many files and connections a process may have";
+                        tracing::warn!(%error, hint, "cannot accept a connection: trying again until it can be done");
+                    }
+                    refusing = true;
                     tokio::time::sleep(ACCEPT_PAUSE).await;
                 }
             }

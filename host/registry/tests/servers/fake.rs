@@ -1,9 +1,11 @@
 //! A server that answers as it is told and remembers what it was asked.
 
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::net::{TcpListener, TcpStream};
+use std::io::{BufRead as _, BufReader, Read, Write};
+use std::net::TcpListener;
 use std::sync::{Arc, Mutex};
 use std::thread;
+
+use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
 /// One request, as far as anybody here asks.
 #[derive(Clone, Debug)]
@@ -13,6 +15,8 @@ pub(crate) struct Asked {
     pub(crate) target: String,
     headers: Vec<(String, String)>,
     pub(crate) body: String,
+    /// Whether the client showed a certificate.
+    pub(crate) certified: bool,
 }
 
 /// One answer. The connection is closed after it.
@@ -27,7 +31,7 @@ pub(crate) struct Answer {
 
 /// A listening server; its thread ends with the test's process.
 pub(crate) struct Fake {
-    port: u16,
+    origin: String,
     asked: Arc<Mutex<Vec<Asked>>>,
 }
 
@@ -96,24 +100,54 @@ impl Answer {
 
 impl Fake {
     pub(crate) fn start(answer: impl Fn(&Asked) -> Answer + Send + 'static) -> Self {
+        Self::start_with(None, answer)
+    }
+
+    /// The same behind TLS, as `localhost`.
+    pub(crate) fn start_secure(
+        config: Arc<ServerConfig>,
+        answer: impl Fn(&Asked) -> Answer + Send + 'static,
+    ) -> Self {
+        Self::start_with(Some(config), answer)
+    }
+
+    fn start_with(
+        config: Option<Arc<ServerConfig>>,
+        answer: impl Fn(&Asked) -> Answer + Send + 'static,
+    ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
+        let host = if config.is_some() { "https://localhost" } else { "http://127.0.0.1" };
+        let origin = format!("{host}:{port}");
         let asked = Arc::new(Mutex::new(Vec::new()));
         let remembered = Arc::clone(&asked);
         thread::spawn(move || {
             for stream in listener.incoming() {
                 let mut stream = stream.unwrap();
-                let Some(request) = read(&stream) else { continue };
-                let answer = answer(&request);
-                remembered.lock().unwrap().push(request);
-                write(&mut stream, &answer);
+                let serve = |request: Asked| {
+                    let answer = answer(&request);
+                    remembered.lock().unwrap().push(request);
+                    answer
+                };
+                let Some(config) = &config else {
+                    let Some(request) = read(&mut stream) else { continue };
+                    write(&mut stream, &serve(request));
+                    continue;
+                };
+                let mut stream = StreamOwned::new(ServerConnection::new(Arc::clone(config)).unwrap(), stream);
+                // None where the two do not agree about a certificate.
+                let Some(mut request) = read(&mut stream) else { continue };
+                request.certified = stream.conn.peer_certificates().is_some_and(|shown| !shown.is_empty());
+                write(&mut stream, &serve(request));
+                stream.conn.send_close_notify();
+                let _ = stream.flush();
             }
         });
-        Self { port, asked }
+        Self { origin, asked }
     }
 
     pub(crate) fn url(&self, path: &str) -> String {
-        format!("http://127.0.0.1:{}{path}", self.port)
+        format!("{}{path}", self.origin)
     }
 
     /// What was asked so far.
@@ -127,7 +161,7 @@ impl Fake {
     }
 }
 
-fn read(stream: &TcpStream) -> Option<Asked> {
+fn read(stream: &mut impl Read) -> Option<Asked> {
     let mut reader = BufReader::new(stream);
     let mut line = String::new();
     reader.read_line(&mut line).ok()?;
@@ -146,10 +180,10 @@ fn read(stream: &TcpStream) -> Option<Asked> {
     let length: usize = length.map_or(0, |(_, value)| value.parse().unwrap());
     let mut body = vec![0; length];
     reader.read_exact(&mut body).ok()?;
-    Some(Asked { method, target, headers, body: String::from_utf8(body).ok()? })
+    Some(Asked { method, target, headers, body: String::from_utf8(body).ok()?, certified: false })
 }
 
-fn write(stream: &mut TcpStream, answer: &Answer) {
+fn write(stream: &mut impl Write, answer: &Answer) {
     let mut head = format!("HTTP/1.1 {} X\r\nConnection: close\r\n", answer.status);
     let announced =
         answer.headers.iter().any(|(name, _)| name == "Content-Length" || name == "Transfer-Encoding");

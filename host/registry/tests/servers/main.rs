@@ -7,6 +7,7 @@
 mod artifacts;
 mod fake;
 mod registered;
+mod tls;
 mod web;
 
 use std::fs;

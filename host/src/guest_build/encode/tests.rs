@@ -38,6 +38,18 @@ fn a_module_that_lacks_what_its_metadata_promises_is_refused() {
     assert!(text.contains("cannot encode `guest.wasm` as a component") && text.contains("run"), "{text}");
 }
 
+/// Found by `fuzz/run.sh guest`: a code section that ends behind the file's end was taken at its word.
+#[test]
+fn a_module_that_ends_within_its_code_is_broken_and_no_panic() {
+    for end in CORE_PREAMBLE.len()..RUNS.len() {
+        let text = refusal(&RUNS[..end]);
+        assert!(
+            text.contains("is broken") || text.contains("carries no component metadata"),
+            "{end}: {text}"
+        );
+    }
+}
+
 #[test]
 fn what_is_no_core_module_of_a_guest_is_told_apart() {
     for (bytes, expected) in [

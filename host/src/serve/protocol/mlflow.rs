@@ -40,14 +40,29 @@ impl Endpoint {
     }
 }
 
-pub(crate) fn routes() -> Vec<Route> {
+/// What a server has whatever it speaks: platforms and operators ask for it.
+pub(crate) fn health() -> Vec<Route> {
     vec![
-        Route::new(Method::POST, "/invocations", Endpoint::Invocations),
-        Route::new(Method::GET, "/ping", Endpoint::Health),
-        Route::new(Method::GET, "/health", Endpoint::Health),
-        Route::new(Method::GET, "/version", Endpoint::Version),
-        Route::new(Method::GET, "/metrics", Endpoint::Metrics),
+        Route::new(Method::GET, "/ping", Endpoint::Health)
+            .about("whether there is a model", "every_captured_request_is_answered_as_mlflow_did_or_listed"),
+        Route::new(Method::GET, "/health", Endpoint::Health).about(
+            "the same; with `?detail` which one",
+            "a_version_takes_over_under_load_without_a_failed_request",
+        ),
+        Route::new(Method::GET, "/version", Endpoint::Version)
+            .about("mlhost's version", "every_captured_request_is_answered_as_mlflow_did_or_listed"),
+        Route::new(Method::GET, "/metrics", Endpoint::Metrics).about(
+            "metrics in OpenMetrics' text format",
+            "a_version_takes_over_under_load_without_a_failed_request",
+        ),
     ]
+}
+
+pub(crate) fn routes() -> Vec<Route> {
+    vec![Route::new(Method::POST, "/invocations", Endpoint::Invocations).about(
+        "predict on JSON, CSV, Parquet or raw bytes",
+        "samples_answer_their_calls_as_the_reference_says",
+    )]
 }
 
 pub(crate) async fn answer(
@@ -58,7 +73,7 @@ pub(crate) async fn answer(
 ) -> Result<Response<Body>, Fault> {
     let answer = match endpoint {
         Endpoint::Health if asks_for_detail(&exchange.head.uri) => {
-            status::health(&*service.catalog.find(None)?)?
+            status::health(&*service.model(exchange)?)?
         }
         Endpoint::Health if service.readiness.is_ready() => plain("\n"),
         Endpoint::Health => return Err(fault::draining()),

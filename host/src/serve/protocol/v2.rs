@@ -16,6 +16,7 @@ use mlhost_wire::dialect::v2::ModelVersion;
 use mlhost_wire::fault::Fault;
 use serde_json::json;
 
+use crate::access::Need;
 use crate::deployment::Release;
 use crate::serve::exchange::Exchange;
 use crate::serve::handler::Service;
@@ -60,6 +61,28 @@ const SELDON_MODEL: &str = "seldon-model";
 
 /// What Seldon Core 2 adds to the name of a pipeline.
 const SELDON_PIPELINE: &str = ".pipeline";
+
+// === impl Endpoint ===
+
+impl Endpoint {
+    /// What a request to it needs.
+    pub(crate) fn need(self) -> Need {
+        match self {
+            Self::Live | Self::Ready => Need::Health,
+            Self::Server
+            | Self::Model
+            | Self::ModelReady
+            | Self::Infer
+            | Self::Generate
+            | Self::GenerateStream
+            | Self::Config
+            | Self::Statistics
+            | Self::AllStatistics
+            | Self::Index => Need::Key,
+            Self::Load | Self::Unload => Need::Admin,
+        }
+    }
+}
 
 pub(crate) fn routes() -> Vec<Route> {
     let get = |path, endpoint: Endpoint| Route::new(Method::GET, path, endpoint);
@@ -115,7 +138,7 @@ pub(crate) async fn answer(
             inference::generate(service, exchange, body, inference::Form::Event).await?
         }
         Endpoint::Statistics => statistics::of_model(service, exchange)?,
-        Endpoint::AllStatistics => statistics::of_all(service),
+        Endpoint::AllStatistics => statistics::of_all(service, exchange),
         Endpoint::Index => repository::index(service, exchange, body).await?,
         Endpoint::Load => repository::load(service, exchange, body).await?,
         Endpoint::Unload => repository::unload(service, exchange, body).await?,

@@ -15,10 +15,12 @@ mod encode;
 mod enforce;
 mod forms;
 mod frame;
+mod grid;
 mod infer;
 pub(super) mod lenient;
 mod media;
 pub(super) mod nested;
+pub(super) mod npy;
 pub(super) mod params;
 mod parquet;
 pub(super) mod python;
@@ -29,10 +31,12 @@ mod table;
 mod tensor;
 
 pub use self::compat::Compat;
+pub(super) use self::decode::Words;
+pub(super) use self::encode::{Layout, push_values, raw};
 use self::media::Media;
 use super::{Answer, Decoded, Dialect, Interface, Request};
 use crate::fault::Fault;
-use crate::values::{Blob, Call, Input, Reply};
+use crate::values::{Blob, Call, Input, Param, Reply};
 
 /// The dialect of `mlflow models serve`.
 #[derive(Clone, Copy, Debug, Default)]
@@ -53,13 +57,35 @@ pub enum Envelope {
 
 // === impl Mlflow ===
 
+impl Mlflow {
+    /// A body of JSON, with another protocol's words for some of its keys.
+    pub(super) fn decode_json(
+        self,
+        body: &[u8],
+        interface: &Interface,
+        words: Words,
+    ) -> Result<Decoded<Envelope>, Fault> {
+        decode::decode(body, &interface.signature, self.compat, words)
+    }
+
+    /// A body of CSV, with names in its first record or without any.
+    pub(super) fn decode_csv(self, body: &[u8], interface: &Interface, headed: bool) -> Result<Input, Fault> {
+        csv::decode(body, &interface.signature, headed)
+    }
+
+    /// The parameters of a request that has no room for any.
+    pub(super) fn default_params(self, interface: &Interface) -> Result<Vec<Param>, Fault> {
+        params::enforce(None, &interface.signature.params)
+    }
+}
+
 impl Dialect for Mlflow {
     type Envelope = Envelope;
 
     fn decode(&self, request: Request<'_>, interface: &Interface) -> Result<Decoded<Envelope>, Fault> {
         let input = match media::media(request.content_type, &interface.raw_media_types, self.compat)? {
-            Media::Json => return decode::decode(request.body, &interface.signature, self.compat),
-            Media::Csv => csv::decode(request.body, &interface.signature)?,
+            Media::Json => return self.decode_json(request.body, interface, Words::default()),
+            Media::Csv => self.decode_csv(request.body, interface, true)?,
             Media::Parquet => parquet::decode(request.body, &interface.signature)?,
             Media::Raw => {
                 let content_type = request.content_type.unwrap_or_default().to_owned();
@@ -67,7 +93,7 @@ impl Dialect for Mlflow {
             }
         };
         // Only JSON has room for parameters.
-        let params = params::enforce(None, &interface.signature.params)?;
+        let params = self.default_params(interface)?;
         Ok(Decoded { call: Call { input, params }, envelope: Envelope::Predictions })
     }
 

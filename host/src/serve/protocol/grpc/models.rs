@@ -37,9 +37,7 @@ fn find(
     version: String,
 ) -> Result<Arc<Release>, Fault> {
     exchange.name_model(name, version);
-    let deployment = service.catalog.find(exchange.model.as_deref())?;
-    service.may_use(exchange, deployment.name())?;
-    deployment.version(exchange.version.as_deref())
+    service.model(exchange)?.version(exchange.version.as_deref())
 }
 
 /// A model that is not there is not ready: that is an answer, and no failure.
@@ -58,16 +56,19 @@ pub(super) fn ready(
     }
 }
 
-fn describe(service: &Service, release: &Release) -> ModelMetadata {
+fn describe(
+    service: &Service,
+    exchange: &mut Exchange<'_>,
+    name: String,
+    version: String,
+) -> Result<ModelMetadata, Fault> {
+    exchange.name_model(name, version);
+    let deployment = service.model(exchange)?;
+    let release = deployment.version(exchange.version.as_deref())?;
+    let served = deployment.served();
+    let versions = served.releases().iter().map(|release| release.version.name().to_owned()).collect();
     let app = &release.app;
-    let deployment = service.catalog.find(Some(&app.name));
-    let served = deployment.map(|deployment| deployment.served()).unwrap_or_default();
-    let mut versions: Vec<_> =
-        served.releases().iter().map(|release| release.version.name().to_owned()).collect();
-    if versions.is_empty() {
-        versions.push(release.version.name().to_owned());
-    }
-    ModelMetadata::new(&app.name, versions, app.platform(), app.tensors())
+    Ok(ModelMetadata::new(deployment.name(), versions, app.platform(), app.tensors()))
 }
 
 pub(super) fn metadata(
@@ -75,7 +76,7 @@ pub(super) fn metadata(
     exchange: &mut Exchange<'_>,
     asked: proto::ModelMetadataRequest,
 ) -> Result<proto::ModelMetadataResponse, Fault> {
-    let metadata = describe(service, &*find(service, exchange, asked.name, asked.version)?);
+    let metadata = describe(service, exchange, asked.name, asked.version)?;
     let tensors = |tensors: Vec<v2::TensorMetadata>| {
         let tensor = |tensor: v2::TensorMetadata| TensorMetadata {
             datatype: v2::datatype::name(tensor.element_type).to_owned(),
@@ -100,7 +101,7 @@ pub(super) fn config(
     exchange: &mut Exchange<'_>,
     asked: proto::ModelConfigRequest,
 ) -> Result<proto::ModelConfigResponse, Fault> {
-    let metadata = describe(service, &*find(service, exchange, asked.name, asked.version)?);
+    let metadata = describe(service, exchange, asked.name, asked.version)?;
     let input = |tensor: v2::TensorMetadata| proto::ModelInput {
         name: tensor.name,
         data_type: data_type(tensor.element_type).into(),
@@ -148,8 +149,7 @@ pub(super) fn statistics(
     asked: proto::ModelStatisticsRequest,
 ) -> Result<proto::ModelStatisticsResponse, Fault> {
     let releases = if asked.name.is_empty() {
-        let models = service.catalog.models().into_iter();
-        let models = models.filter(|(name, _)| service.may_use(exchange, name).is_ok());
+        let models = service.models(exchange).into_iter();
         models.flat_map(|(_, deployment)| deployment.served().releases().to_vec()).collect()
     } else {
         vec![find(service, exchange, asked.name, asked.version)?]
@@ -205,16 +205,14 @@ pub(super) fn index(
     exchange: &Exchange<'_>,
     ready: bool,
 ) -> proto::RepositoryIndexResponse {
-    let listed = |entry: &Entry| {
-        (!ready || entry.state == State::Ready) && service.may_use(exchange, &entry.name).is_ok()
-    };
+    let listed = |entry: &Entry| !ready || entry.state == State::Ready;
     let spelled = |entry: Entry| proto::repository_index_response::ModelIndex {
         name: entry.name,
         version: entry.version.unwrap_or_default(),
         state: entry.state.name().to_owned(),
         reason: entry.reason,
     };
-    let models = service.catalog.index().into_iter().filter(listed).map(spelled).collect();
+    let models = service.index(exchange).into_iter().filter(listed).map(spelled).collect();
     proto::RepositoryIndexResponse { models }
 }
 

@@ -9,17 +9,18 @@ use serde_json::{Value as Json, json};
 
 use super::health;
 use crate::deployment::State;
+use crate::fault;
 use crate::serve::exchange::Exchange;
 use crate::serve::handler::Service;
 
 /// The answer to `GET /v2/health/ready`.
-pub(super) fn all_ready(_service: &Service) -> Result<Answer, Fault> {
-    Ok(health("ready"))
+pub(super) fn all_ready(service: &Service) -> Result<Answer, Fault> {
+    if service.readiness.is_ready() { Ok(health("ready")) } else { Err(fault::draining()) }
 }
 
 /// The answer to `GET /v2/models/{model}/ready`.
 pub(super) fn ready(service: &Service, exchange: &Exchange<'_>) -> Result<Answer, Fault> {
-    let deployment = service.catalog.find(exchange.model.as_deref())?;
+    let deployment = service.model(exchange)?;
     let (name, state) = (deployment.name(), deployment.state(exchange.version.as_deref())?);
     // Asking brings no model back that was unloaded for want of memory: probes ask all the time.
     match state {
@@ -42,7 +43,7 @@ pub(super) fn metadata(service: &Service, exchange: &Exchange<'_>) -> Result<Ans
 }
 
 fn describe(service: &Service, exchange: &Exchange<'_>) -> Result<ModelMetadata, Fault> {
-    let deployment = service.catalog.find(exchange.model.as_deref())?;
+    let deployment = service.model(exchange)?;
     let release = deployment.version(exchange.version.as_deref())?;
     let served = deployment.served();
     let versions = served.releases().iter().map(|release| release.version.name().to_owned()).collect();

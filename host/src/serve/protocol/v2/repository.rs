@@ -2,7 +2,7 @@
 //! (`docs/protocol/extension_model_repository.md`).
 //!
 //! Called by `protocol::v2`. Whether clients may load and unload is the catalog's to decide; the index is there for everybody, since
-//! it says no more than each model's own routes do.
+//! it says no more than each model's own routes do, and of no model that the request's key is not for.
 
 use hyper::body::Incoming;
 use mlhost_wire::dialect::Answer;
@@ -45,7 +45,7 @@ pub(super) async fn index(
     let IndexRequest { ready } = request(service, exchange, body).await?;
     let listed = |entry: &Entry| !ready || entry.state == State::Ready;
     let entries: Vec<Json> =
-        service.catalog.index().iter().filter(|entry| listed(entry)).map(spell).collect();
+        service.index(exchange).iter().filter(|entry| listed(entry)).map(spell).collect();
     Ok(Answer::json(200, Json::Array(entries).to_string().into_bytes()))
 }
 

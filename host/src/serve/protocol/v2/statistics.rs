@@ -15,7 +15,7 @@ use crate::serve::handler::Service;
 
 /// The answer to `GET /v2/models/{model}/stats`.
 pub(super) fn of_model(service: &Service, exchange: &Exchange<'_>) -> Result<Answer, Fault> {
-    let deployment = service.catalog.find(exchange.model.as_deref())?;
+    let deployment = service.model(exchange)?;
     let releases = match exchange.version.as_deref() {
         Some(version) => vec![deployment.version(Some(version))?],
         // All of its versions.
@@ -25,8 +25,8 @@ pub(super) fn of_model(service: &Service, exchange: &Exchange<'_>) -> Result<Ans
 }
 
 /// The answer to `GET /v2/models/stats`.
-pub(super) fn of_all(service: &Service) -> Answer {
-    let models = service.catalog.models();
+pub(super) fn of_all(service: &Service, exchange: &Exchange<'_>) -> Answer {
+    let models = service.models(exchange);
     let releases = models.iter().flat_map(|(_, deployment)| deployment.served().releases().to_vec());
     let releases: Vec<Arc<Release>> = releases.collect();
     answer(&releases)

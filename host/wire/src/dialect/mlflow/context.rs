@@ -28,6 +28,8 @@ pub(super) struct Context<'b> {
     pub(super) compat: Compat,
     /// Whether the text that is read has texts where the body had bare infinities.
     pub(super) lenient: bool,
+    /// Whether rows without names are for the signature's columns in their order, which MLflow refuses.
+    pub(super) by_position: bool,
     /// The form that is being read.
     pub(super) form: Cell<Form>,
     fault: RefCell<Option<Fault>>,
@@ -67,10 +69,16 @@ impl<'b> Context<'b> {
             rewritten,
             compat,
             lenient: rewritten.is_some(),
+            by_position: false,
             form: Cell::new(Form::Split),
             fault: RefCell::new(None),
             fill_budget: Cell::new(FREE_FILL.saturating_add(body.len().saturating_mul(4))),
         }
+    }
+
+    /// The same, with or without names being left out.
+    pub(super) fn by_position(self, by_position: bool) -> Self {
+        Self { by_position, ..self }
     }
 
     /// Leaves a fault and gives the error to fail with.

@@ -1,11 +1,12 @@
 //! `text/csv`: what `pandas.read_csv` makes of a body, cast as MLflow has it cast.
 //!
-//! Called by [`super::Mlflow`]. The first record names the columns ([`header`]), the others go cell by cell ([`cells`])
+//! Called by [`super::Mlflow`]. The first record names the columns ([`header`]) unless there is none ([`headless`]), the others go cell by cell ([`cells`])
 //! into the signature's columns or, without a signature, into columns whose type is inferred at the end. Must never
 //! make a table much larger than the body: cells that a short record leaves out are paid for.
 
 mod cells;
 mod header;
+mod headless;
 
 use std::io::Read as _;
 
@@ -35,26 +36,35 @@ enum Cells<'c, 'x> {
     Untyped(Vec<Untyped>),
 }
 
-/// Reads a body.
-pub(super) fn decode(body: &[u8], signature: &Signature) -> Result<Input, Fault> {
+/// Reads a body, whose first record names the columns where it is `headed`.
+pub(super) fn decode(body: &[u8], signature: &Signature, headed: bool) -> Result<Input, Fault> {
     let body = std::str::from_utf8(body).map_err(|error| {
         let offset = error.valid_up_to();
         bad_input(format!(
             "Invalid input. Ensure that input is a valid UTF-8 encoded string. Error: 'not UTF-8 at byte {offset}'"
         ))
     })?;
-    check_signature(signature)?;
+    let tensors = matches!(signature.inputs, Some(Schema::Tensors(_)));
+    if headed || !tensors {
+        check_signature(signature)?;
+    }
     let mut records = Records::new(body);
     if !records.advance()? {
         return Err(unreadable("No columns to parse from file"));
     }
-    let names = header::names(&records.record);
+    if !headed && tensors {
+        return headless::tensor(records, signature);
+    }
+    let names = match headed {
+        true => header::names(&records.record),
+        false => headless::names(records.record.len(), signature)?,
+    };
     let context = Context::new(body, None, Compat::Sane);
     // MLflow wraps no integer here and takes no text for a truth value, so that both modes are one.
     // The forms that are not a DataFrame's cast binary cells as `read_csv` does: not at all.
     context.form.set(Form::Inputs);
     let mut rows = 0;
-    let mut more = records.advance()?;
+    let mut more = if headed { records.advance()? } else { true };
     // More cells than names: the first ones are the index, which no model sees.
     let index = if more { records.record.len().saturating_sub(names.len()) } else { 0 };
     let width = names.len() + index;

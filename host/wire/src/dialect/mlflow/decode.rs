@@ -21,6 +21,18 @@ use crate::fault::Fault;
 use crate::signature::Signature;
 use crate::values::{Call, Input};
 
+/// What other protocols call MLflow's keys.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(in crate::dialect) struct Words {
+    /// Another key of the parameters; of two that are given the later counts.
+    pub(in crate::dialect) params: Option<&'static str>,
+    /// A key whose value is what Azure ML calls `input_data`: `dataframe_split` where it is an object with `data`, else
+    /// `inputs`; its answer has no envelope.
+    pub(in crate::dialect) input_data: Option<&'static str>,
+    /// Whether rows without names are for the signature's columns in their order.
+    pub(in crate::dialect) by_position: bool,
+}
+
 enum Failure {
     /// The text is no JSON; it may be once bare literals are replaced.
     Syntax(Fault),
@@ -32,6 +44,7 @@ enum Failure {
 struct Body<'c, 'x> {
     context: &'x Context<'x>,
     signature: &'c Signature,
+    words: Words,
 }
 
 /// What a body holds.
@@ -42,6 +55,8 @@ struct Parts<'de> {
     forms: [bool; 4],
     /// Whether one of the keys of [`chat`] was found: then the forms mean nothing.
     chat: bool,
+    /// Whether the answer stands by itself.
+    bare: bool,
     params: Option<&'de RawValue>,
 }
 
@@ -49,34 +64,50 @@ struct Parts<'de> {
 enum Key {
     Form(Form),
     Params,
+    InputData,
     Chat,
     Other,
 }
 
-struct KeySeed;
+struct KeySeed(Words);
+
+/// What tells a table from a tensor in `input_data`.
+#[derive(serde::Deserialize)]
+struct Split {
+    #[serde(rename = "data")]
+    _data: IgnoredAny,
+}
 
 /// Reads a JSON body.
-pub(super) fn decode(body: &[u8], signature: &Signature, compat: Compat) -> Result<Decoded<Envelope>, Fault> {
+pub(super) fn decode(
+    body: &[u8],
+    signature: &Signature,
+    compat: Compat,
+    words: Words,
+) -> Result<Decoded<Envelope>, Fault> {
     let body = std::str::from_utf8(body).map_err(|error| {
         let offset = error.valid_up_to();
         bad_input(format!(
             "Invalid input. Ensure that input is a valid JSON formatted string. Error: 'not UTF-8 at byte {offset}'"
         ))
     })?;
-    let fault = match read(&Context::new(body, None, compat), signature) {
+    let by_position = words.by_position;
+    let context = Context::new(body, None, compat).by_position(by_position);
+    let fault = match read(&context, signature, words) {
         Ok(decoded) => return Ok(decoded),
         Err(Failure::Fault(fault)) => return Err(fault),
         Err(Failure::Syntax(fault)) => fault,
     };
     let Some(rewritten) = Rewritten::new(body) else { return Err(fault) };
-    read(&Context::new(body, Some(&rewritten), compat), signature).map_err(|failure| match failure {
+    let context = Context::new(body, Some(&rewritten), compat).by_position(by_position);
+    read(&context, signature, words).map_err(|failure| match failure {
         Failure::Fault(fault) | Failure::Syntax(fault) => fault,
     })
 }
 
-fn read(context: &Context<'_>, signature: &Signature) -> Result<Decoded<Envelope>, Failure> {
+fn read(context: &Context<'_>, signature: &Signature, words: Words) -> Result<Decoded<Envelope>, Failure> {
     let mut deserializer = serde_json::Deserializer::from_str(context.text());
-    let outcome = Body { context, signature }
+    let outcome = Body { context, signature, words }
         .deserialize(&mut deserializer)
         .and_then(|parts| deserializer.end().map(|()| parts));
     let chat = || {
@@ -91,10 +122,11 @@ fn read(context: &Context<'_>, signature: &Signature) -> Result<Decoded<Envelope
         (Err(_), Some(fault)) => return Err(Failure::Fault(fault)),
         (Err(error), None) => return Err(Failure::Syntax(context.syntax(context.text(), &error))),
     };
-    let given = parts.params;
+    let (given, bare) = (parts.params, parts.bare);
     let input = parts.input().map_err(Failure::Fault)?;
     let params = params::enforce(given.map(RawValue::get), &signature.params).map_err(Failure::Fault)?;
-    Ok(Decoded { call: Call { input, params }, envelope: Envelope::Predictions })
+    let envelope = if bare { Envelope::Bare } else { Envelope::Predictions };
+    Ok(Decoded { call: Call { input, params }, envelope })
 }
 
 // === impl Parts ===
@@ -154,9 +186,9 @@ impl<'de> Visitor<'de> for Body<'_, '_> {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Parts<'de>, A::Error> {
-        let Self { context, signature } = self;
+        let Self { context, signature, words } = self;
         let mut parts = Parts::default();
-        while let Some(key) = map.next_key_seed(KeySeed)? {
+        while let Some(key) = map.next_key_seed(KeySeed(words))? {
             match key {
                 Key::Form(_) if parts.chat => {
                     map.next_value::<IgnoredAny>()?;
@@ -172,6 +204,16 @@ impl<'de> Visitor<'de> for Body<'_, '_> {
                     parts.input = Some(map.next_value_seed(FormValue { context, signature })?);
                 }
                 Key::Params => parts.params = map.next_value()?,
+                Key::InputData => {
+                    let value: &RawValue = map.next_value()?;
+                    let split = serde_json::from_str::<Split>(value.get()).is_ok();
+                    let form = if split { Form::Split } else { Form::Inputs };
+                    (parts.forms[form as usize], parts.bare) = (true, true);
+                    context.form.set(form);
+                    let mut value_of = serde_json::Deserializer::from_str(value.get());
+                    let read = FormValue { context, signature }.deserialize(&mut value_of);
+                    parts.input = Some(read.map_err(A::Error::custom)?);
+                }
                 Key::Chat => {
                     parts.chat = true;
                     map.next_value::<IgnoredAny>()?;
@@ -209,6 +251,8 @@ impl Visitor<'_> for KeySeed {
             "instances" => Key::Form(Form::Instances),
             "inputs" => Key::Form(Form::Inputs),
             "params" => Key::Params,
+            key if self.0.params == Some(key) => Key::Params,
+            key if self.0.input_data == Some(key) => Key::InputData,
             key if chat::KEYS.contains(&key) => Key::Chat,
             _ => Key::Other,
         })

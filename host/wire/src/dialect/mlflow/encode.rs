@@ -3,6 +3,8 @@
 //! Called by [`super::Mlflow`]. Replies come from guests: they are checked first, and none can make an answer much
 //! longer than its values.
 
+mod rows;
+
 use serde::de::IgnoredAny;
 
 use super::Envelope;
@@ -20,63 +22,101 @@ const MAX_EMPTY_LISTS: u64 = 1 << 16;
 /// How many bytes the names of columns may take, which a table says once and its records every time.
 const MAX_KEYS: usize = 256 << 20;
 
+/// How the values of an answer stand together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::dialect) enum Layout {
+    /// As MLflow has them: a table is a list of records, tensors are lists by name.
+    Named,
+    /// One entry a row, of tensors too where they have as many: a value, or an object of several.
+    Rows,
+    /// The same without names: a table's row is a list of its values.
+    Lists,
+    /// [`Layout::Rows`], each on a line of its own.
+    Lines,
+}
+
 /// The body while it is written.
 struct Body {
     bytes: Vec<u8>,
-    envelope: Envelope,
     compat: Compat,
 }
 
 /// A reply to bytes.
 pub(super) fn encode(reply: Reply, envelope: Envelope, compat: Compat) -> Result<Answer, Fault> {
-    let mut body = Body { bytes: Vec::new(), envelope, compat };
-    match reply.output {
+    let output = match reply.output {
         Output::Blob(blob) => return raw(blob),
+        output => output,
+    };
+    let mut body = Body { bytes: Vec::with_capacity(size_of_output(&output) + 32), compat };
+    if envelope == Envelope::Predictions {
+        body.bytes.extend_from_slice(b"{\"predictions\": ");
+    }
+    push_output(&mut body, &output, Layout::Named)?;
+    if envelope == Envelope::Predictions {
+        body.bytes.push(b'}');
+    }
+    Ok(Answer::json(200, body.bytes))
+}
+
+/// Appends an answer's values as JSON. Raw bytes have none: nothing is appended.
+pub(in crate::dialect) fn push_values(
+    bytes: &mut Vec<u8>,
+    output: &Output,
+    layout: Layout,
+    compat: Compat,
+) -> Result<(), Fault> {
+    let mut body = Body { bytes: std::mem::take(bytes), compat };
+    body.bytes.reserve(size_of_output(output));
+    let outcome = push_output(&mut body, output, layout);
+    *bytes = body.bytes;
+    outcome
+}
+
+fn push_output(body: &mut Body, output: &Output, layout: Layout) -> Result<(), Fault> {
+    match output {
+        Output::Blob(_) => Ok(()),
         Output::Table(table) => {
             table.check().map_err(|error| broken(error.to_string()))?;
-            body.begin(table.columns.iter().map(|column| size(&column.data) + table.rows * 16).sum());
-            push_table(&mut body, &table)?;
+            if layout == Layout::Lists {
+                rows::push_lists(body, table)
+            } else {
+                push_table(body, table, layout)
+            }
         }
         Output::Tensors(tensors) => {
-            for NamedTensor { name, tensor } in &tensors {
+            for NamedTensor { name, tensor } in tensors {
                 tensor.check(name).map_err(|error| broken(error.to_string()))?;
                 check_shape(name, &tensor.shape)?;
             }
-            body.begin(tensors.iter().map(|named| named.tensor.elements.len() * 16).sum());
-            push_tensors(&mut body, &tensors)?;
+            match rows::common(tensors).filter(|_| layout != Layout::Named) {
+                Some(rows) => rows::push_tensors(body, tensors, rows, layout),
+                None => push_tensors(body, tensors),
+            }
         }
         Output::Json(text) => {
-            check_json(&text).map_err(|error| broken(format!("the answer is not JSON: {error}")))?;
-            body.begin(text.len());
-            body.bytes.extend_from_slice(text.trim().as_bytes());
+            check_json(text).map_err(|error| broken(format!("the answer is not JSON: {error}")))?;
+            match layout {
+                Layout::Lines => rows::push_json(body, text),
+                _ => body.bytes.extend_from_slice(text.trim().as_bytes()),
+            }
+            Ok(())
         }
     }
-    Ok(Answer {
-        status: 200,
-        content_type: Some("application/json".to_owned()),
-        headers: Vec::new(),
-        body: body.end(),
-    })
+}
+
+/// About how many bytes the values take as text.
+fn size_of_output(output: &Output) -> usize {
+    match output {
+        Output::Blob(_) => 0,
+        Output::Table(table) => table.columns.iter().map(|column| size(&column.data) + table.rows * 16).sum(),
+        Output::Tensors(tensors) => tensors.iter().map(|named| named.tensor.elements.len() * 16).sum(),
+        Output::Json(text) => text.len(),
+    }
 }
 
 // === impl Body ===
 
 impl Body {
-    /// Begins an answer of about `size` bytes.
-    fn begin(&mut self, size: usize) {
-        self.bytes.reserve(size + 32);
-        if self.envelope == Envelope::Predictions {
-            self.bytes.extend_from_slice(b"{\"predictions\": ");
-        }
-    }
-
-    fn end(mut self) -> Vec<u8> {
-        if self.envelope == Envelope::Predictions {
-            self.bytes.push(b'}');
-        }
-        self.bytes
-    }
-
     #[inline]
     fn float(&mut self, value: f64) {
         if value.is_finite() { push_finite(&mut self.bytes, value) } else { self.not_finite(value) }
@@ -114,7 +154,8 @@ fn check_json(text: &str) -> Result<(), serde_json::Error> {
     serde_json::from_str::<IgnoredAny>(text).map(|_| ())
 }
 
-fn raw(blob: Blob) -> Result<Answer, Fault> {
+/// An answer that is passed on as it is.
+pub(in crate::dialect) fn raw(blob: Blob) -> Result<Answer, Fault> {
     // RFC 9110, sections 5.5 and 8.3.1: visible ASCII, a type and a subtype.
     let visible = blob.content_type.bytes().all(|byte| matches!(byte, b' '..=b'~'));
     let essence = blob.content_type.split(';').next().unwrap_or_default();
@@ -142,7 +183,8 @@ fn size(data: &ColumnData) -> usize {
     }
 }
 
-fn push_table(out: &mut Body, table: &Table) -> Result<(), Fault> {
+fn push_table(out: &mut Body, table: &Table, layout: Layout) -> Result<(), Fault> {
+    let [begin, between, end] = rows::marks(layout);
     let keys: Vec<Vec<u8>> = table
         .columns
         .iter()
@@ -155,7 +197,7 @@ fn push_table(out: &mut Body, table: &Table) -> Result<(), Fault> {
             key
         })
         .collect();
-    out.bytes.push(b'[');
+    out.bytes.extend_from_slice(begin);
     // Without columns there are no records: a guest's number of rows alone must not make any.
     let rows = if keys.is_empty() { 0 } else { table.rows };
     let names: usize = keys.iter().map(Vec::len).sum();
@@ -164,7 +206,7 @@ fn push_table(out: &mut Body, table: &Table) -> Result<(), Fault> {
     }
     for row in 0..rows {
         if row > 0 {
-            out.bytes.extend_from_slice(b", ");
+            out.bytes.extend_from_slice(between);
         }
         for (key, column) in keys.iter().zip(&table.columns) {
             out.bytes.extend_from_slice(key);
@@ -172,7 +214,7 @@ fn push_table(out: &mut Body, table: &Table) -> Result<(), Fault> {
         }
         out.bytes.push(b'}');
     }
-    out.bytes.push(b']');
+    out.bytes.extend_from_slice(end);
     Ok(())
 }
 

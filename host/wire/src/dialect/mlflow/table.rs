@@ -178,6 +178,10 @@ impl<'c, 'x> Rows<'_, 'c, 'x> {
                 let name = spec.name.as_deref().unwrap_or_default();
                 self.targets = vec![self.frame.find(name, 0)];
             }
+            Plan::NamedColumns(specs) if width == specs.len() && self.frame.context.by_position => {
+                let names = specs.iter().map(|spec| spec.name.as_deref().unwrap_or_default());
+                self.targets = names.enumerate().map(|(at, name)| self.frame.find(name, at)).collect();
+            }
             Plan::PositionalColumns(specs) if width >= specs.len() => {
                 self.targets = (0..width).map(|at| self.frame.find(&at.to_string(), at)).collect();
             }
@@ -320,6 +324,7 @@ fn first_row<'de, A: SeqAccess<'de>>(rows: &mut Rows<'_, '_, '_>, mut seq: A) ->
     }
     // A list is no plain value, so it does not name a single column by itself, whatever that is called.
     let plain = match rows.frame.plan {
+        Plan::NamedColumns(_) if context.by_position => true,
         Plan::NamedColumns(specs) => specs.len() > 1 && rows.frame.plan.is_numbered(),
         _ => true,
     };

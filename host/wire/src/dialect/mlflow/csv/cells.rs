@@ -37,7 +37,7 @@ impl Kinds {
     }
 }
 
-fn is_missing(cell: &str) -> bool {
+pub(super) fn is_missing(cell: &str) -> bool {
     cell.len() <= LONGEST_MISSING && MISSING.contains(&cell)
 }
 

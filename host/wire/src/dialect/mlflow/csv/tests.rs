@@ -8,7 +8,7 @@ fn signature(inputs: &str) -> Signature {
 }
 
 fn table(body: &str, signature: &Signature) -> Result<Table, Fault> {
-    match decode(body.as_bytes(), signature)? {
+    match decode(body.as_bytes(), signature, true)? {
         Input::Table(table) => {
             table.check().unwrap();
             Ok(table)
@@ -109,11 +109,11 @@ fn what_is_no_csv_is_refused_with_its_line() {
         ("a,b\n\"xy,2\n", "EOF inside string"),
         ("a,b\n1,\"", "EOF inside string"),
     ] {
-        let fault = decode(body.as_bytes(), &Signature::default()).unwrap_err();
+        let fault = decode(body.as_bytes(), &Signature::default(), true).unwrap_err();
         assert!(fault.public.starts_with("Failed to parse input as a Pandas DataFrame."), "{}", fault.public);
         assert!(fault.public.contains(expected), "{body:?}: {}", fault.public);
     }
-    let fault = decode(b"a\n\xff", &Signature::default()).unwrap_err();
+    let fault = decode(b"a\n\xff", &Signature::default(), true).unwrap_err();
     assert!(fault.public.contains("valid UTF-8 encoded string"), "{}", fault.public);
 }
 
@@ -183,6 +183,6 @@ fn columns_are_found_by_name_or_else_by_position() {
 #[test]
 fn short_records_cannot_make_a_huge_table() {
     let body = format!("{}\n{}", ",".repeat(20_000), "x\n".repeat(20_000));
-    let fault = decode(body.as_bytes(), &Signature::default()).unwrap_err();
+    let fault = decode(body.as_bytes(), &Signature::default(), true).unwrap_err();
     assert!(fault.public.contains("leave out too many values"), "{}", fault.public);
 }

@@ -1,0 +1,5 @@
+//! libFuzzer's way into the target `mlflow_json`.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| mlhost_fuzz::run("mlflow_json", data));

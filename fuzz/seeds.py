@@ -1,0 +1,96 @@
+#!/usr/bin/env python3
+"""Seeds of the fuzz targets: requests that were captured, files that the tests have. `seeds.py FOLDER` writes FOLDER/TARGET/*.
+
+Called by `fuzz/run.sh`. Nothing of it is committed: it is all made from what is. A seed of a decoder begins with the byte
+that chooses the model (`fuzz/src/interfaces.rs`)."""
+
+import base64
+import json
+import pathlib
+import sys
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+VECTORS = ROOT / "host/wire/tests/vectors"
+# The models that a captured body is tried with: a different byte for each, both modes.
+SELECTORS = range(0, 64, 3)
+
+
+def captured():
+    """Bodies and content types that clients sent to MLflow."""
+    for path in sorted((VECTORS / "mlflow").glob("*.json")):
+        cases = json.loads(path.read_text())
+        for case in cases if isinstance(cases, list) else []:
+            body = case.get("body")
+            if body is None and case.get("body_b64"):
+                body = base64.b64decode(case["body_b64"])
+            if body is not None:
+                yield case.get("content_type") or "", body if isinstance(body, bytes) else body.encode()
+
+
+def seeds():
+    """Pairs of a target and a seed."""
+    requests = [path.read_bytes() for path in sorted(ROOT.glob("models/*/calls/*.request.json"))]
+    mlflow = list(captured()) + [("application/json", body) for body in requests]
+    for position, (content_type, body) in enumerate(mlflow):
+        selector = bytes([SELECTORS[position % len(SELECTORS)]])
+        if len(body) > 8192:
+            continue
+        if "csv" in content_type:
+            yield "mlflow_csv", selector + body
+        elif "parquet" not in content_type:
+            yield "mlflow_json", selector + body
+    for position, path in enumerate(sorted((ROOT / "host/wire/tests/parquet").glob("*.parquet"))):
+        if path.stat().st_size < 16000:
+            for selector in SELECTORS[position % 3 :: 3]:
+                yield "mlflow_parquet", bytes([selector]) + path.read_bytes()
+    yield "mlflow_json", b'\x00{"messages": [{"role": "user", "content": "hi"}], "p": 2, "temperature": 0.5}'
+    yield "mlflow_json", b'\x00{"input": [NaN, -Infinity, 1e400], "params": {"q": [1, null]}}'
+    for path in sorted(ROOT.glob("**/MLmodel")):
+        if "target" not in path.parts:
+            yield "bundle", path.read_bytes()
+    signatures = json.loads((VECTORS / "mlflow/signatures.json").read_text())
+    for signature in signatures.values():
+        if signature:
+            parts = [signature.get(part) or "" for part in ("inputs", "outputs", "params")]
+            yield "signature", "\0".join(parts).encode()
+    for uri in URIS:
+        yield "model_uri", uri.encode()
+    for size in (16, 64, 256, 1024):
+        for start in range(9):
+            yield "encode", bytes((start * 29 + index * (7 + start)) % 256 for index in range(size))
+
+
+URIS = """models:/flowers/2
+models:/flowers/latest
+models:/flowers@best
+models:/flowers/Production/sub/path
+models:/m-0123456789abcdef0123456789abcdef
+runs:/0123456789abcdef0123456789abcdef/model
+mlflow-artifacts:/0/models/m-1/artifacts
+mlflow-artifacts://host:5000/0/a%20b
+s3://bucket/a/model
+gs://bucket/model/
+wasbs://container@account.blob.core.windows.net/model
+abfss://file-system@account.dfs.core.windows.net/model
+az://container/model
+https://user:word@host:8443/a/model.tar.gz?signature=1#f
+http://[::1]:80/model.zip
+file:///models/iris
+file://localhost/models/iris
+/models/iris
+./iris
+dbfs:/FileStore/model
+hdfs://host/model
+model:/flowers/2
+models://flowers/2""".splitlines()
+
+
+def main():
+    folder = pathlib.Path(sys.argv[1])
+    for position, (target, seed) in enumerate(seeds()):
+        place = folder / target
+        place.mkdir(parents=True, exist_ok=True)
+        (place / f"{position:04}").write_bytes(seed)
+
+
+main()

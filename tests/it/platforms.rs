@@ -1,0 +1,4 @@
+//! Each platform's protocol to the real server: what its environment makes of it, its routes, its words for what goes wrong.
+
+mod kserve;
+mod surroundings;
