@@ -1,4 +1,5 @@
-"""V2 over gRPC: tritonclient's grpc and grpc.aio, kserve's InferenceGRPCClient, and plain grpcio with its health service.
+"""V2 over gRPC: tritonclient's grpc and grpc.aio, and plain grpcio with its health service. kserve's client is in
+`v2_grpc_kserve.py`: both packages bring the same messages, and one process takes them once.
 
     run.sh v2_grpc
 """
@@ -7,17 +8,16 @@ import asyncio
 import contextlib
 import logging
 import queue
+import time
 
 logging.disable(logging.WARNING)
 
 import grpc  # noqa: E402
-import kserve  # noqa: E402
 import numpy as np  # noqa: E402
 import tritonclient.grpc as triton  # noqa: E402
 import tritonclient.grpc.aio as triton_aio  # noqa: E402
 from checks import FIXTURES, MODELS, Checks, Server, raises  # noqa: E402
 from grpc_health.v1 import health_pb2, health_pb2_grpc  # noqa: E402
-from kserve.inference_client import InferenceGRPCClient  # noqa: E402
 from tritonclient.grpc import service_pb2, service_pb2_grpc  # noqa: E402
 from tritonclient.utils import InferenceServerException  # noqa: E402
 
@@ -180,30 +180,6 @@ async def asynchronous(checks, address):
                 raise AssertionError("no error")
 
 
-async def of_kserve(checks, address):
-    client = InferenceGRPCClient(address, channel_args=[("grpc.enable_http_proxy", 0)])
-    with checks.check("kserve: server and model, live and ready"):
-        assert await client.is_server_live() is True and await client.is_server_ready() is True
-        assert await client.is_model_ready("iris") is True and await client.is_model_ready("nope") is False
-    for raw in (True, False):
-        with checks.check(f"kserve: InferRequest and InferResponse, raw {raw}"):
-            one = kserve.InferInput("X", list(ROWS.shape), "FP32")
-            one.set_data_from_numpy(ROWS, binary_data=raw)
-            request = kserve.InferRequest(model_name="iris", request_id="seven", infer_inputs=[one])
-            answer = await client.infer(request)
-            assert answer.id == "seven" and answer.model_name == "iris", answer
-            outputs = {output.name: output.as_numpy().tolist() for output in answer.outputs}
-            assert outputs["label"] == LABELS, outputs
-    with checks.check("kserve: errors have a code and the server's message"):
-        try:
-            await client.infer(kserve.InferRequest(model_name="iris", infer_inputs=[]))
-        except grpc.RpcError as error:
-            assert error.code() == grpc.StatusCode.INVALID_ARGUMENT and "`X`" in error.details(), error
-        else:
-            raise AssertionError("no error")
-    await client.close()
-
-
 def plain(checks, address):
     with grpc.insecure_channel(address) as channel:
         stub = service_pb2_grpc.GRPCInferenceServiceStub(channel)
@@ -226,9 +202,6 @@ def plain(checks, address):
             answer = stub.ModelInfer(request)
             assert not answer.raw_output_contents
             assert list(answer.outputs[0].contents.int64_contents) == [0, 2], answer
-        with checks.check("grpcio: a call that its client gives no time ends with DEADLINE_EXCEEDED"):
-            error = raises(grpc.RpcError, lambda: stub.ModelInfer(request, timeout=0.000001))
-            assert error.code() == grpc.StatusCode.DEADLINE_EXCEEDED, error
         with checks.check("grpcio: a message over the bound"):
             contents = service_pb2.InferTensorContents(fp32_contents=[0.5] * (5 << 20))
             one = service_pb2.ModelInferRequest.InferInputTensor(name="X", datatype="FP32", contents=contents)
@@ -236,6 +209,20 @@ def plain(checks, address):
             error = raises(grpc.RpcError, lambda: stub.ModelInfer(large))
             assert error.code() == grpc.StatusCode.RESOURCE_EXHAUSTED, error
             assert stub.ModelInfer(request).model_name == "iris"
+
+
+def deadlines(checks):
+    spin = MODELS / "hostile" / "infinite_loop" / "component.wasm"
+    with Server("--component", spin, "--max-requests", "1") as server, grpc.insecure_channel(server.address) as channel:
+        stub = service_pb2_grpc.GRPCInferenceServiceStub(channel)
+        contents = service_pb2.InferTensorContents(fp32_contents=[0.5])
+        one = service_pb2.ModelInferRequest.InferInputTensor(name="X", datatype="FP32", shape=[1], contents=contents)
+        request = service_pb2.ModelInferRequest(inputs=[one])
+        with checks.check("grpcio: a deadline ends the call at the server, too: the next one finds room"):
+            for _ in range(3):
+                error = raises(grpc.RpcError, lambda: stub.ModelInfer(request, timeout=0.5))
+                assert error.code() == grpc.StatusCode.DEADLINE_EXCEEDED, error
+                time.sleep(0.2)
 
 
 def datatypes(checks):
@@ -292,8 +279,8 @@ def main():
         client.close()
         # On the port of HTTP.
         asyncio.run(asynchronous(checks, server.address))
-        asyncio.run(of_kserve(checks, server.address))
         plain(checks, server.address)
+    deadlines(checks)
     datatypes(checks)
     tables(checks)
     stopping(checks)

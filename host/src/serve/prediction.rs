@@ -95,7 +95,7 @@ impl Service {
     }
 
     /// A body was not read for such a reason.
-    fn note_unread(&self, kind: FaultKind) {
+    pub(crate) fn note_unread(&self, kind: FaultKind) {
         let limit = match kind {
             FaultKind::TooLarge => Limit::Body,
             FaultKind::Overloaded => Limit::Bodies,

@@ -236,7 +236,8 @@ async fn receive<'s>(
 ) -> Result<HeldBody<'s>, Fault> {
     let coding = frame::coding(exchange.headers())?;
     let held = service.read(exchange, body).await?;
-    frame::only(held, coding, service.config.max_body_bytes).await
+    let only = frame::only(held, coding, service.config.max_body_bytes).await;
+    only.inspect_err(|fault| service.note_unread(fault.kind))
 }
 
 async fn read<M: Message + Default>(

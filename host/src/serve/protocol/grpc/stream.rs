@@ -134,7 +134,8 @@ impl Conversation {
             bytes: self.service.config.max_body_bytes,
             deadline: self.deadline.map_or(arrival + time, |deadline| deadline.min(arrival + time)),
         };
-        let held = self.inbound.message(&self.service.bodies, bounds).await?;
+        let held = self.inbound.message(&self.service.bodies, bounds).await;
+        let held = held.inspect_err(|fault| self.service.note_unread(fault.kind))?;
         let mut exchange = Exchange::new(&self.head, self.peer, Protocol::Grpc);
         (exchange.key, exchange.arrival) = (self.key.clone(), arrival);
         exchange.stages.read = arrival.elapsed();
