@@ -278,7 +278,8 @@ fn a_message_over_the_bound_is_refused_however_it_comes() {
     let status = call::<ModelInferResponse>(&connection, INFER, &large).unwrap_err();
     assert_eq!(status.code, RESOURCE_EXHAUSTED, "{status:?}");
     // Small on the wire.
-    let mut encoder = flate2::read::GzEncoder::new(&framed(&large)[5..], flate2::Compression::best());
+    let whole = framed(&large);
+    let mut encoder = flate2::read::GzEncoder::new(&whole[5..], flate2::Compression::best());
     let mut small = Vec::new();
     std::io::Read::read_to_end(&mut encoder, &mut small).unwrap();
     assert!(small.len() < 1000);
@@ -305,7 +306,8 @@ fn what_comes_compressed_is_answered_compressed() {
         values.fp64_contents = vec![values.fp64_contents[0]; 1000];
     }
     let plain: ModelInferResponse = call(&connection, INFER, &request).unwrap();
-    let mut encoder = flate2::read::ZlibEncoder::new(&framed(&request)[5..], flate2::Compression::fast());
+    let asked = framed(&request);
+    let mut encoder = flate2::read::ZlibEncoder::new(&asked[5..], flate2::Compression::fast());
     let mut small = Vec::new();
     std::io::Read::read_to_end(&mut encoder, &mut small).unwrap();
     let length = u32::try_from(small.len()).unwrap();

@@ -159,7 +159,7 @@ pub(crate) async fn answer(
         }
         Endpoint::RepositoryModelUnload => {
             let asked = read(service, exchange, body).await?;
-            frame::framed(&models::unload(service, exchange, asked).await?)
+            frame::framed(&models::unload(service, exchange, &asked).await?)
         }
         Endpoint::HealthCheck => {
             let asked: HealthCheckRequest = read(service, exchange, body).await?;

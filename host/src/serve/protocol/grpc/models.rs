@@ -194,7 +194,7 @@ fn batch(size: &SizeTally) -> proto::InferBatchStatistics {
     }
 }
 
-#[expect(clippy::unnecessary_wraps, reason = "so that it fits a message's field")]
+/// As a message's field.
 fn duration(tally: Tally) -> Option<proto::StatisticDuration> {
     Some(proto::StatisticDuration { count: tally.count, ns: tally.nanoseconds })
 }
@@ -236,7 +236,7 @@ pub(super) async fn load(
 pub(super) async fn unload(
     service: &Service,
     exchange: &mut Exchange<'_>,
-    asked: proto::RepositoryModelUnloadRequest,
+    asked: &proto::RepositoryModelUnloadRequest,
 ) -> Result<proto::RepositoryModelUnloadResponse, Fault> {
     service.may_use(exchange, &asked.model_name)?;
     service.catalog.unload(&asked.model_name).await?;
