@@ -18,6 +18,7 @@ mod log;
 mod mlflow_shim;
 mod model;
 mod model_uri;
+mod observed;
 mod origin;
 mod output;
 mod package;

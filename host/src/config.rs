@@ -28,6 +28,13 @@ mod grpc;
 
 pub use grpc::GrpcConfig;
 
+mod observe;
+
+pub use observe::{
+    ObserveConfig, Ratio, SampleConfig, TraceConfig, TraceSampler, admin_from_environment,
+    default_sample_rate, parse_admin_address, parse_ratio, traces_from_environment,
+};
+
 mod platform;
 
 pub use platform::{
@@ -85,6 +92,25 @@ pub const VARIABLES: &[(&str, &str)] = &[
     ("PREDICTIVE_UNIT_PARAMETERS", "Seldon: JSON list; its `model_uri` says where the model is"),
     ("MLHOST_LOG", "what to log, in tracing's filter syntax: `info`, `mlhost=debug,guest=trace`"),
     ("MLHOST_LOG_FORMAT", "`plain` or `json`"),
+    (
+        "MLHOST_ADMIN_ADDRESS",
+        "where metrics and probes are served, `PORT` or `HOST:PORT`; nowhere without it",
+    ),
+    ("MLHOST_ACCESS_LOG", "`true` writes a line for every request to the log"),
+    ("OTEL_EXPORTER_OTLP_ENDPOINT", "collector that traces are sent to, such as `http://collector:4318`"),
+    ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "the same for traces alone, and as it is"),
+    ("OTEL_EXPORTER_OTLP_HEADERS", "what is sent along, `name=value,…`"),
+    ("OTEL_EXPORTER_OTLP_TRACES_HEADERS", "the same for traces alone"),
+    ("OTEL_EXPORTER_OTLP_PROTOCOL", "`http/protobuf`, the only one here"),
+    ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "the same for traces alone"),
+    ("OTEL_EXPORTER_OTLP_TIMEOUT", "for one sending, in milliseconds"),
+    ("OTEL_EXPORTER_OTLP_TRACES_TIMEOUT", "the same for traces alone"),
+    ("OTEL_TRACES_SAMPLER", "which requests are traced: `parentbased_always_on`, `traceidratio`, …"),
+    ("OTEL_TRACES_SAMPLER_ARG", "the part of them, from 0 to 1"),
+    ("OTEL_TRACES_EXPORTER", "`none` sends no traces"),
+    ("OTEL_SDK_DISABLED", "`true` sends no traces"),
+    ("OTEL_SERVICE_NAME", "what the server is called in traces; `mlhost` without it"),
+    ("OTEL_RESOURCE_ATTRIBUTES", "what else traces say of it, `name=value,…`"),
     ("MLFLOW_TRACKING_URI", "MLflow's server or `mlruns` folder, for model URIs such as `runs:/…`"),
     ("MLFLOW_REGISTRY_URI", "its model registry, where that is another"),
     ("MLFLOW_TRACKING_USERNAME", "who we are to it"),

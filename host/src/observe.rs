@@ -5,9 +5,18 @@
 
 pub mod histogram;
 pub mod limit;
+pub mod log_filter;
+pub mod metrics;
+mod outbox;
+mod random;
+pub mod reporter;
+pub mod request_id;
+pub mod samples;
 pub mod stages;
 pub mod statistics;
 pub mod telemetry;
+pub mod trace_context;
+pub mod traces;
 
 pub use limit::Limit;
 pub use stages::Stages;

@@ -1,9 +1,10 @@
 //! The HTTP server: [`server`] accepts, [`handler`] finds the route, the protocols answer by way of [`prediction`],
-//! [`body`] bounds what is read.
+//! [`body`] bounds what is read, [`report`] tells operators, [`admin`] is their own port.
 //!
 //! Called by `cli::serve` with a [`crate::catalog::Catalog`]. The only part of mlhost that serves HTTP.
 
 mod activity;
+pub mod admin;
 pub mod body;
 mod compression;
 mod connection;

@@ -24,6 +24,7 @@ mod mlflow_replay;
 mod model_uri;
 mod multiplexed;
 mod native;
+mod observability;
 mod oip_differences;
 mod oip_replay;
 mod onnx_flavor;

@@ -22,13 +22,13 @@ fn point(folder: &Path, model: &Path) {
 
 fn serve(folder: &Path, flags: &[&str]) -> Running {
     let current = folder.join("current");
-    Running::start(&[&["-m", current.to_str().unwrap()], flags].concat())
+    Running::start(&[&["-m", current.to_str().unwrap(), "--admin-address", "0"], flags].concat())
 }
 
 fn detail(server: &Running) -> Value {
-    let answer = server.get("/health?detail");
+    let answer = server.admin("GET", "/health", &[], b"");
     assert_eq!(answer.status, 200, "{answer:?}");
-    answer.json()
+    answer.json()["models"][0].clone()
 }
 
 /// Waits until the server says so of itself.
@@ -76,7 +76,7 @@ fn a_version_takes_over_under_load_without_a_failed_request() {
         over.store(true, Ordering::Relaxed);
     });
     assert!(iris.into_inner() > 0 && echo.into_inner() > 0);
-    let metrics = server.get("/metrics");
+    let metrics = server.admin("GET", "/metrics", &[("Accept", "application/openmetrics-text")], b"");
     assert!(metrics.body.contains("mlhost_reloads_taken_total{model=\"iris\"} 4"), "{metrics:?}");
     assert!(metrics.body.ends_with("# EOF\n"), "{metrics:?}");
 }
@@ -104,7 +104,7 @@ fn what_cannot_be_served_is_refused_and_the_old_version_stays() {
     let refused = detail(&server)["reload"]["refused"].clone();
     std::thread::sleep(Duration::from_millis(300));
     assert_eq!(detail(&server)["reload"]["refused"], refused);
-    let metrics = server.get("/metrics").body;
+    let metrics = server.admin("GET", "/metrics", &[], b"").body;
     assert!(metrics.contains("mlhost_reloads_refused_total{model=\"iris\"} 1"), "{metrics}");
 
     // Back to what is served: there is nothing to complain of any more. And once more to the broken one.
@@ -121,7 +121,7 @@ fn what_cannot_be_served_is_refused_and_the_old_version_stays() {
 #[test]
 fn a_hangup_reloads_at_once_and_leaves_nothing_behind() {
     // It looks more often than it sweeps.
-    let server = Running::sample("iris", &["--watch", "20ms"]);
+    let server = Running::sample("iris", &["--watch", "20ms", "--admin-address", "0"]);
     // The workers start with the first request at the latest.
     assert_eq!(server.invoke(FLOWERS).status, 200);
     let before = server.threads();

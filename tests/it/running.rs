@@ -179,19 +179,12 @@ impl Running {
 
     /// Any method with headers and a body.
     pub(crate) fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
-        let agent: ureq::Agent = ureq::Agent::config_builder()
-            .http_status_as_error(false)
-            .max_redirects(0)
-            .allow_non_standard_methods(true)
-            .timeout_global(Some(PATIENCE))
-            .build()
-            .into();
-        let mut request =
-            ureq::http::Request::builder().method(method).uri(format!("http://{}{path}", self.address()));
-        for (name, value) in headers {
-            request = request.header(*name, *value);
-        }
-        answer(agent.run(request.body(body.to_vec()).unwrap()))
+        send(self.address(), method, path, headers, body)
+    }
+
+    /// The same to its admin port, where it has one.
+    pub(crate) fn admin(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
+        send(self.ready["admin"].as_str().unwrap(), method, path, headers, body)
     }
 
     /// Sends a signal.
@@ -238,6 +231,11 @@ impl Running {
         }
         panic!("`{text}` was not logged; seen:\n{}", seen.join("\n"));
     }
+
+    /// Every line that was not read yet, once the process has ended.
+    pub(crate) fn rest_of_log(&self) -> Vec<String> {
+        self.log.lock().unwrap().iter().collect()
+    }
 }
 
 impl Drop for Running {
@@ -280,6 +278,19 @@ fn texts(headers: &ureq::http::HeaderMap) -> Vec<(String, String)> {
 
 fn agent() -> ureq::Agent {
     ureq::Agent::config_builder().http_status_as_error(false).timeout_global(Some(PATIENCE)).build().into()
+}
+
+fn send(address: &str, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
+    let agent: ureq::Agent = ureq::Agent::config_builder()
+        .http_status_as_error(false)
+        .max_redirects(0)
+        .allow_non_standard_methods(true)
+        .timeout_global(Some(PATIENCE))
+        .build()
+        .into();
+    let request = ureq::http::Request::builder().method(method).uri(format!("http://{address}{path}"));
+    let request = headers.iter().fold(request, |request, (name, value)| request.header(*name, *value));
+    answer(agent.run(request.body(body.to_vec()).unwrap()))
 }
 
 fn answer(response: Result<ureq::http::Response<ureq::Body>, ureq::Error>) -> Answer {

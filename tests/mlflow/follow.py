@@ -17,6 +17,7 @@ import sys
 import tempfile
 import threading
 import time
+import urllib.request
 from pathlib import Path
 
 import iris
@@ -86,7 +87,9 @@ class Load:
 
 
 def detail(server):
-    return server.request("GET", "/health?detail").json
+    """What the admin port says of the one model."""
+    with urllib.request.urlopen(f"http://{server.admin}/health") as answer:
+        return json.load(answer)["models"][0]
 
 
 def wait_for(server, what, holds):
@@ -104,7 +107,7 @@ def follow(client, server, load, seconds):
         load.allowed |= {version}
         client.set_registered_model_alias("iris", "champion", version)
         moved = time.monotonic()
-        wait_for(server, f"version {version}", lambda found: found["model"]["version"] == version)
+        wait_for(server, f"version {version}", lambda found: found["versions"][0]["version"] == version)
         print(f"version {version} took over {time.monotonic() - moved:.1f} s after the alias moved")
         load.allowed = {version}
         time.sleep(seconds)
@@ -113,7 +116,7 @@ def follow(client, server, load, seconds):
     refusal = detail(server)["reload"]["last_refusal"]
     print(f"version {refusal['version']} refused: {refusal['reason']}")
     time.sleep(seconds)
-    if detail(server)["model"]["version"] != "3":
+    if detail(server)["versions"][0]["version"] != "3":
         raise SystemExit(f"error: {json.dumps(detail(server))}")
 
 
@@ -128,7 +131,7 @@ def main():
         marks = register(client)
         client.set_registered_model_alias("iris", "champion", "1")
         os.environ.update(MLFLOW_TRACKING_URI=uri, MLHOST_CACHE_DIR=f"{folder}/cache")
-        with servers.mlhost(os.environ["MLHOST"], "models:/iris@champion", "--watch", "1s") as server:
+        with servers.mlhost(os.environ["MLHOST"], "models:/iris@champion", "--watch", "1s", "--admin-address", "0") as server:
             load = Load(server.port, arguments.clients, marks)
             load.allowed = {"1"}
             for thread in load.threads:

@@ -95,7 +95,9 @@ def mlhost(program, folder, *flags):
         command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=environment(MLHOST_LOG="off")
     )
     ready = json.loads(first_line(process, " ".join(command)))
-    return Server(int(ready["address"].rpartition(":")[2]), process)
+    server = Server(int(ready["address"].rpartition(":")[2]), process)
+    server.admin = ready["admin"]
+    return server
 
 
 @contextlib.contextmanager

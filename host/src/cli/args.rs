@@ -16,6 +16,7 @@ mod access;
 mod connections;
 mod grpc;
 mod mlflow_shim;
+mod observe;
 mod package;
 mod platform;
 mod predict;
@@ -26,6 +27,7 @@ mod token;
 pub(super) use access::AccessArgs;
 pub(super) use connections::ConnectionArgs;
 pub(super) use mlflow_shim::MlflowShimArgs;
+pub(super) use observe::ObserveArgs;
 pub(super) use package::{PackageArgs, ValidateArgs};
 pub(super) use platform::PlatformArgs;
 pub(super) use predict::PredictArgs;
@@ -137,6 +139,8 @@ pub(super) struct ServeArgs {
     /// How the ready line and the log are written
     #[arg(long, value_enum)]
     pub(super) log_format: Option<LogFormat>,
+    #[command(flatten)]
+    pub(super) observe: ObserveArgs,
     #[command(flatten)]
     pub(super) tls: TlsArgs,
     #[command(flatten)]

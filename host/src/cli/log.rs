@@ -3,15 +3,18 @@
 
 mod sink;
 
+use std::fmt;
 use std::io;
 use std::time::Duration;
 
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::reload::Handle;
 
 use self::sink::Sink;
 use super::Defect;
 use super::args::LogFormat;
 use crate::config::{ConfigError, Environment};
+use crate::observe::log_filter::LogFilter;
 
 /// The process's own.
 static SINK: Sink = Sink::new();
@@ -42,28 +45,51 @@ pub(super) fn format(
     }
 }
 
-/// Starts logging; by `default` where the environment names no filter.
+/// Starts logging; by `default` where the environment names no filter. The filter can be changed later.
 ///
 /// # Errors
 ///
 /// [`ConfigError`] for a filter that does not parse, a [`Defect`] where the operating system has no thread to give.
-pub(super) fn start(format: LogFormat, default: &str, environment: Environment<'_>) -> anyhow::Result<()> {
+pub(super) fn start(
+    format: LogFormat,
+    default: &str,
+    environment: Environment<'_>,
+) -> anyhow::Result<LogFilter> {
     let text = environment("MLHOST_LOG").map(|value| value.to_string_lossy().into_owned());
     let text = text.filter(|text| !text.is_empty()).unwrap_or_else(|| default.to_owned());
     let filter = EnvFilter::try_new(&text).map_err(|error| ConfigError::Variable {
         name: "MLHOST_LOG",
-        value: text,
+        value: text.clone(),
         reason: error.to_string(),
     })?;
     SINK.start(io::stderr())
         .map_err(|error| Defect(format!("cannot start the thread that writes the log: {error}")))?;
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(&SINK).with_ansi(false);
     // A second subscriber in one process: the first stays, as in tests.
-    let _ = match format {
-        LogFormat::Plain => log.try_init(),
-        LogFormat::Json => log.json().flatten_event(true).try_init(),
-    };
-    Ok(())
+    Ok(match format {
+        LogFormat::Plain => {
+            let log = log.with_filter_reloading();
+            let change = changing(log.reload_handle());
+            let _ = log.try_init();
+            LogFilter::new(text, change)
+        }
+        LogFormat::Json => {
+            let log = log.json().flatten_event(true).with_filter_reloading();
+            let change = changing(log.reload_handle());
+            let _ = log.try_init();
+            LogFilter::new(text, change)
+        }
+    })
+}
+
+fn changing<S: 'static>(
+    handle: Handle<EnvFilter, S>,
+) -> Box<dyn Fn(&str) -> Result<(), String> + Send + Sync> {
+    let text = |error: &dyn fmt::Display| error.to_string();
+    Box::new(move |filter| {
+        let filter = EnvFilter::try_new(filter).map_err(|error| text(&error))?;
+        handle.reload(filter).map_err(|error| text(&error))
+    })
 }
 
 /// Waits a moment for what was logged last to be written: called once, at the process's end.

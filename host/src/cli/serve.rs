@@ -15,6 +15,7 @@ use tokio::net::TcpListener;
 
 use super::args::{LogFormat, PartArgs, ServeArgs, note};
 use super::door::{Door, Signals};
+use super::observed::{Observed, Watched};
 use super::origin::Named;
 use super::{file_limit, log, model, output, platform};
 use crate::app::App;
@@ -36,13 +37,14 @@ pub(super) fn run(args: &ServeArgs) -> anyhow::Result<()> {
     let started = Instant::now();
     let environment = config::process_environment;
     let format = log::format(args.log_format, &environment)?;
-    log::start(format, "info", &environment)?;
+    let log = log::start(format, "info", &environment)?;
     note(&args.python.flags());
     let platform = platform::platform(args)?;
     let source_args = platform::source(&args.source, &platform)?;
     let mut config = ServerConfig::on(platform, &environment)?;
     apply(args, &mut config);
     // Before anything is loaded: what is wrong with it is said at once.
+    let observed = Observed::start(&args.observe.config(&environment)?, log)?;
     let door = Door::open(args)?;
     let allowed = LimitsAllowed {
         batching: Batching {
@@ -86,7 +88,8 @@ pub(super) fn run(args: &ServeArgs) -> anyhow::Result<()> {
             }),
             engine: engine.clone(),
         };
-        serve(deployment, config, Ready { started, format, engine, door, grpc: None }, reloader).await
+        let ready = Ready { started, format, engine, door, admin: observed.admin_address(), grpc: None };
+        serve(deployment, config, ready, reloader, observed).await
     })
 }
 
@@ -129,6 +132,7 @@ struct Ready {
     door: Door,
     /// Where gRPC has a port of its own.
     grpc: Option<SocketAddr>,
+    admin: Option<SocketAddr>,
 }
 
 async fn serve(
@@ -136,6 +140,7 @@ async fn serve(
     config: ServerConfig,
     mut ready: Ready,
     reloader: Reloader<Named>,
+    observed: Observed,
 ) -> anyhow::Result<()> {
     let address = SocketAddr::new(config.host, config.port);
     let listener = listen(address, "--port").await?;
@@ -159,12 +164,13 @@ async fn serve(
     let catalog = Arc::new(Catalog::of_one(Arc::clone(&deployment)));
     let delay = config.drain_delay;
     let (access, readiness) = (Arc::clone(&ready.door.access), ready.door.readiness.clone());
-    let service = Arc::new(Service::new(catalog, config, access, readiness)?);
+    let service = Service::new(catalog, config, access, readiness)?;
+    let Watched { service, admin } = observed.watch(service)?;
     if let Some(release) = deployment.current() {
         ready.say(&release.app, server.listener.local_addr()?, &service)?;
     }
     let mut swap = false;
-    let run = server.run(service, async {
+    let run = server.run(Arc::clone(&service), async {
         tokio::select! {
             () = signals.come(1) => {}
             () = swap_appears(&ready.engine, &deployment) => swap = true,
@@ -180,6 +186,8 @@ async fn serve(
     } else {
         tracing::warn!("stopped with requests unanswered: they outlived the drain time");
     }
+    drop(admin);
+    service.reporter().flush();
     anyhow::ensure!(!swap, SWAP_APPEARED);
     Ok(())
 }
@@ -260,8 +268,9 @@ impl Ready {
                     CodeSource::Compiled => ", code compiled",
                 });
                 let grpc = self.grpc.map_or_else(String::new, |address| format!(" and {address} for gRPC"));
+                let admin = self.admin.map(|admin| format!("; admin on http://{admin}")).unwrap_or_default();
                 output::line(format_args!(
-                    "mlhost {version} ready on {scheme}://{address}{grpc} in {milliseconds} ms: model `{}` ({how}{code}); {}",
+                    "mlhost {version} ready on {scheme}://{address}{grpc} in {milliseconds} ms: model `{}` ({how}{code}); {}{admin}",
                     app.name,
                     service.protocols().join(", ")
                 ))
@@ -273,6 +282,7 @@ impl Ready {
                     "address": address.to_string(),
                     "grpc_address": self.grpc.map(|address| address.to_string()),
                     "url": format!("{scheme}://{address}"),
+                    "admin": self.admin.map(|admin| admin.to_string()),
                     "model": app.name,
                     "sandboxed": app.is_sandboxed(),
                     "code": app.code().map(CodeSource::name),

@@ -19,6 +19,9 @@ pub struct Telemetry {
     pub limits: LimitCounts,
     under_way: [Padded; SHARDS],
     abandoned: AtomicU64,
+    spans_dropped: AtomicU64,
+    /// Samples that were written, and those that were not.
+    samples: (AtomicU64, AtomicU64),
     /// Connections that were accepted, and those that have ended.
     connections: (AtomicU64, AtomicU64),
 }
@@ -55,6 +58,30 @@ impl Telemetry {
     #[must_use]
     pub fn abandoned(&self) -> u64 {
         self.abandoned.load(Ordering::Relaxed)
+    }
+
+    /// The traces of so many requests are not sent.
+    pub fn drop_spans(&self, requests: u64) {
+        self.spans_dropped.fetch_add(requests, Ordering::Relaxed);
+    }
+
+    /// Of how many requests the traces were not sent.
+    #[must_use]
+    pub fn spans_dropped(&self) -> u64 {
+        self.spans_dropped.load(Ordering::Relaxed)
+    }
+
+    /// A request that was to be written down was, or was not.
+    pub fn note_sample(&self, written: bool) {
+        let (kept, dropped) = &self.samples;
+        let count = if written { kept } else { dropped };
+        count.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// How many were and were not.
+    #[must_use]
+    pub fn samples(&self) -> (u64, u64) {
+        (self.samples.0.load(Ordering::Relaxed), self.samples.1.load(Ordering::Relaxed))
     }
 
     /// A connection was accepted.

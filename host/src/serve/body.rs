@@ -55,6 +55,12 @@ impl BodyBudget {
         Self { left: AtomicUsize::new(bytes) }
     }
 
+    /// Bytes that there is still room for.
+    #[must_use]
+    pub fn left(&self) -> usize {
+        self.left.load(Ordering::Relaxed)
+    }
+
     /// Reads a whole body within `limits`, whose size is also the most that it unfolds to where it comes compressed.
     ///
     /// # Errors

@@ -22,6 +22,7 @@ use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio::time::Sleep;
 
+use crate::observe::Telemetry;
 use crate::serve::activity::{Activity, Bounds, Due};
 use crate::serve::handler::Service;
 use crate::serve::noted::{Noted, UntilWritten};
@@ -58,6 +59,11 @@ struct Attendant {
 // === impl Http ===
 
 impl Http {
+    /// What is counted of the service.
+    pub(crate) fn telemetry(&self) -> &Arc<Telemetry> {
+        self.service.telemetry()
+    }
+
     pub(crate) fn new(service: Arc<Service>, tls: Option<Arc<Tls>>, wish: Arc<Wish>) -> Self {
         let bounds = &service.config.connections;
         let mut builder = auto::Builder::new(TokioExecutor::new());

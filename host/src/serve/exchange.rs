@@ -17,6 +17,7 @@ use crate::access::keys::Key;
 use crate::deployment::Release;
 use crate::observe::Stages;
 use crate::serve::protocol::Protocol;
+use crate::serve::report::Sampled;
 
 /// A request's head, and what became of it so far.
 pub(crate) struct Exchange<'a> {
@@ -40,6 +41,8 @@ pub(crate) struct Exchange<'a> {
     pub(crate) release: Option<Arc<Release>>,
     /// How long each of its stages took so far.
     pub(crate) stages: Stages,
+    /// What was asked and answered, where it is to be written down.
+    pub(crate) sampled: Option<Box<Sampled>>,
 }
 
 // === impl Exchange ===
@@ -58,6 +61,7 @@ impl<'a> Exchange<'a> {
             patience: None,
             release: None,
             stages: Stages::default(),
+            sampled: None,
         }
     }
 }

@@ -18,14 +18,15 @@ use hyper::{Request, Response, StatusCode};
 use mlhost_wire::dialect::Answer;
 use mlhost_wire::dialect::mlflow::Mlflow;
 use mlhost_wire::fault::{Fault, FaultKind};
-use prometheus_client::registry::Registry;
 use tokio::sync::Semaphore;
 
 use crate::access::{Access, Refusal};
 use crate::catalog::Catalog;
 use crate::config::{ServedProtocol, ServerConfig};
 use crate::fault;
-use crate::observe::Telemetry;
+use crate::observe::metrics::Occupancy;
+use crate::observe::reporter::Reporter;
+use crate::observe::{Limit, Telemetry};
 use crate::readiness::Readiness;
 use crate::serve::body::BodyBudget;
 use crate::serve::compression;
@@ -34,7 +35,6 @@ use crate::serve::protocol::{self, Endpoint, Protocol};
 use crate::serve::report;
 use crate::serve::response::{Body, redirect, respond};
 use crate::serve::routes::{Found, RouteError, Routes};
-use crate::serve::status;
 
 /// Seconds after which a client that found no room may try again.
 const RETRY_AFTER_SECONDS: HeaderValue = HeaderValue::from_static("1");
@@ -48,11 +48,11 @@ pub struct Service {
     pub(crate) bodies: BodyBudget,
     /// Counts faults whose details are in the log alone, so that a client can say which was theirs.
     references: AtomicU64,
-    pub(crate) metrics: Registry,
     pub(crate) routes: Routes,
     pub(crate) access: Arc<Access>,
     pub(crate) readiness: Readiness,
     pub(crate) telemetry: Arc<Telemetry>,
+    pub(crate) reporter: Reporter,
 }
 
 /// A service that cannot be set up.
@@ -77,7 +77,6 @@ impl Service {
         Ok(Self {
             access,
             readiness,
-            metrics: status::registry(&catalog),
             requests: Semaphore::new(config.max_requests),
             bodies: BodyBudget::new(config.max_bodies_bytes),
             references: AtomicU64::new(0),
@@ -86,7 +85,52 @@ impl Service {
             routes: Routes::new(protocol::routes(&config.platform))?,
             config,
             telemetry: Arc::default(),
+            reporter: Reporter::default(),
         })
+    }
+
+    /// The same, and `reporter` is told of each request; what it drops is counted in `telemetry`, as all else.
+    #[must_use]
+    pub fn observed(self, telemetry: Arc<Telemetry>, reporter: Reporter) -> Self {
+        Self { telemetry, reporter, ..self }
+    }
+
+    /// Whether it wants requests.
+    #[must_use]
+    pub fn readiness(&self) -> &Readiness {
+        &self.readiness
+    }
+
+    /// The models behind it.
+    #[must_use]
+    pub fn catalog(&self) -> &Arc<Catalog> {
+        &self.catalog
+    }
+
+    /// What is counted of it.
+    #[must_use]
+    pub fn telemetry(&self) -> &Arc<Telemetry> {
+        &self.telemetry
+    }
+
+    /// Who is told of each request.
+    #[must_use]
+    pub fn reporter(&self) -> &Reporter {
+        &self.reporter
+    }
+
+    /// How full it is.
+    #[must_use]
+    pub fn occupancy(&self) -> Occupancy {
+        let config = &self.config;
+        Occupancy {
+            requests: (
+                config.max_requests.saturating_sub(self.requests.available_permits()),
+                config.max_requests,
+            ),
+            bodies: (config.max_bodies_bytes.saturating_sub(self.bodies.left()), config.max_bodies_bytes),
+            max_connections: config.max_connections,
+        }
     }
 
     /// What the ready line lists for programs: method and path of every route.
@@ -148,7 +192,7 @@ impl Service {
             found => found,
         };
         let mut exchange = Exchange::new(head, peer, found.protocol(&head.uri));
-        let mut response = match self.access.admit(found.need(&head.uri), exchange.peer, &head.headers) {
+        let mut response = match self.access.admit(found.need(), exchange.peer, &head.headers) {
             Ok(key) => {
                 exchange.key = key;
                 self.answer_found(found, &mut exchange, body).await
@@ -160,7 +204,7 @@ impl Service {
         }
         compression::tell_known(&head.headers, &mut response);
         let mut response = compression::compressed(&head.headers, response).await;
-        report::answered(self, &exchange, &mut response);
+        report::answered(self, &mut exchange, &mut response);
         response
     }
 
@@ -205,6 +249,9 @@ impl Service {
 
     /// The answer to a request that is not admitted.
     fn turn_away(&self, exchange: &Exchange<'_>, refusal: &Refusal) -> Response<Body> {
+        if refusal.fault.kind == FaultKind::RateLimited {
+            self.telemetry.limits.hit(Limit::Rate);
+        }
         let mut response = respond(self.refuse(exchange.protocol, &refusal.fault));
         let headers = response.headers_mut();
         if let Some(challenge) = refusal.challenge {

@@ -3,6 +3,7 @@
 //! Called by the protocols. Nothing of a request's bounds can be left out by one of them: the body's size, the bodies' sizes
 //! together, the requests at one time, the model's own bound, the deadline.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use hyper::body::Incoming;
@@ -17,6 +18,7 @@ use crate::serve::body::{BodyLimits, HeldBody};
 use crate::serve::compression::Coding;
 use crate::serve::exchange::Exchange;
 use crate::serve::handler::Service;
+use crate::serve::report::Sampled;
 
 impl Service {
     /// When the request's time is up, as far as the server and its client say.
@@ -61,7 +63,11 @@ impl Service {
         encode: impl FnOnce(&Release, Reply, E) -> Result<T, Fault>,
     ) -> Result<T, Fault> {
         // Tried, not awaited: a request that would have to wait for a sandbox is told so at once.
-        let _permit = self.requests.try_acquire().map_err(|_| self.no_room(Limit::Requests))?;
+        let _permit = self.requests.try_acquire().map_err(|_| {
+            // Counted under the model that it was for.
+            exchange.release = self.meant(exchange);
+            self.no_room(Limit::Requests)
+        })?;
         // Once and for all of this request: another version may take over meanwhile.
         let deployment = self.model(exchange)?;
         let picked = deployment.pick(exchange.version.as_deref(), |name| exchange.header(name))?;
@@ -82,10 +88,23 @@ impl Service {
             }
             fault::of_prediction(error)
         })?;
+        if self.reporter.samples_this() {
+            exchange.sampled = Some(Box::new(Sampled { call: decoded.call, output: reply.output.clone() }));
+        }
         let began = Instant::now();
         let answer = encode(&release, reply, decoded.envelope);
         exchange.stages.encode = began.elapsed();
         answer
+    }
+
+    /// What a request is for that is refused before that matters.
+    fn meant(&self, exchange: &Exchange<'_>) -> Option<Arc<Release>> {
+        let served = self.catalog.find(exchange.model.as_deref()).ok()?.served();
+        let release = match exchange.version.as_deref() {
+            Some(version) => served.version(version),
+            None => served.current(),
+        };
+        release.cloned()
     }
 
     /// There is no room for this request, by this bound.

@@ -8,7 +8,6 @@ pub(crate) mod kserve;
 pub(crate) mod mlflow;
 pub(crate) mod v2;
 
-use hyper::Uri;
 use mlhost_wire::dialect::kserve::Kserve;
 use mlhost_wire::dialect::v2::rest;
 use mlhost_wire::dialect::{Answer, Dialect as _};
@@ -107,9 +106,9 @@ impl Endpoint {
     }
 
     /// What a request to it needs.
-    pub(crate) fn need(self, uri: &Uri) -> Need {
+    pub(crate) fn need(self) -> Need {
         match self {
-            Self::Mlflow(endpoint) => endpoint.need(uri),
+            Self::Mlflow(endpoint) => endpoint.need(),
             Self::V2(endpoint) => endpoint.need(),
             Self::Kserve(endpoint) => endpoint.need(),
             Self::Grpc(endpoint) => endpoint.need(),

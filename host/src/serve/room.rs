@@ -60,6 +60,11 @@ impl Room {
         Self { places: Arc::new(Semaphore::new(most)), wish: Arc::default(), addresses }
     }
 
+    /// Whether all places are taken.
+    pub(crate) fn is_full(&self) -> bool {
+        self.places.available_permits() == 0
+    }
+
     /// What the connections listen to.
     pub(crate) fn wish(&self) -> Arc<Wish> {
         Arc::clone(&self.wish)

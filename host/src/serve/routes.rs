@@ -160,9 +160,9 @@ impl Found<'_> {
     }
 
     /// What a request that leads here needs: what is no endpoint tells nobody but callers with a key what there is.
-    pub(crate) fn need(&self, uri: &Uri) -> Need {
+    pub(crate) fn need(&self) -> Need {
         match self {
-            Self::Endpoint { endpoint, .. } => endpoint.need(uri),
+            Self::Endpoint { endpoint, .. } => endpoint.need(),
             Self::WrongMethod { .. } | Self::Slashed(_) | Self::Unknown => Need::Key,
         }
     }

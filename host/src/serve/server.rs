@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpStream};
 
+use crate::observe::Limit;
 use crate::serve::connection::Http;
 use crate::serve::handler::Service;
 use crate::serve::room::Room;
@@ -54,6 +55,7 @@ impl Server {
     ///
     /// When the operating system has no thread to give.
     pub async fn run(self, service: Arc<Service>, stop: impl Future<Output = ()>) -> io::Result<bool> {
+        let telemetry = Arc::clone(service.telemetry());
         let room = Room::new(self.max_connections, service.config.connections.max_per_address);
         let workers = (0..self.workers.max(1))
             .map(|number| {
@@ -68,6 +70,9 @@ impl Server {
             let next = async {
                 let (stream, peer) = self.accept().await?;
                 let peer = peer.ip().to_canonical();
+                if room.is_full() {
+                    telemetry.limits.hit(Limit::Connections);
+                }
                 let place = room.enter(peer).await;
                 stream.into_std().map(|stream| (stream, peer, place))
             };
@@ -83,6 +88,7 @@ impl Server {
                     }
                 }
                 Ok((_, peer, None)) => {
+                    telemetry.limits.hit(Limit::Connections);
                     tracing::debug!(%peer, "a client address has as many connections as it may");
                 }
                 Err(error) => {

@@ -1,72 +1,28 @@
-//! What the server says of itself: `/health?detail` as JSON, `/metrics` as OpenMetrics text.
+//! What the server says of its models: the admin port's `/health`, as JSON.
 //!
-//! Called by `serve::handler`. Reads the deployment and changes nothing; says nothing of a refused version that only the log
-//! may know.
+//! Called by `serve::admin`. Reads the catalog and changes nothing; says nothing of a refused version that only the log may
+//! know.
 
-use std::fmt;
 use std::sync::Arc;
 
-use mlhost_wire::dialect::Answer;
-use mlhost_wire::fault::Fault;
-use prometheus_client::collector::Collector;
-use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric as _, text};
-use prometheus_client::metrics::MetricType;
-use prometheus_client::metrics::counter::ConstCounter;
-use prometheus_client::metrics::gauge::ConstGauge;
-use prometheus_client::registry::{Registry, Unit};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::catalog::Catalog;
-use crate::deployment::{Deployment, Release};
-use crate::fault;
+use crate::deployment::{Absent, Deployment, Release};
 
-/// The media type of `/metrics`.
-const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-
-/// What `/metrics` shows, read when it is asked for.
-struct OfCatalog(Arc<Catalog>);
-
-/// Everything that has metrics.
-pub(crate) fn registry(catalog: &Arc<Catalog>) -> Registry {
-    let mut registry = Registry::with_prefix("mlhost");
-    registry.register_collector(Box::new(OfCatalog(Arc::clone(catalog))));
-    registry
+/// Every model, its versions, those that are known and not ready, and how looking for others went.
+pub(crate) fn health(catalog: &Catalog, ready: bool) -> Value {
+    let models: Vec<_> = catalog.models().iter().map(|(name, deployment)| model(name, deployment)).collect();
+    json!({"status": if ready { "ready" } else { "draining" }, "models": models})
 }
 
-/// The answer to `GET /metrics`.
-///
-/// # Errors
-///
-/// A fault of our own, where a metric cannot be written.
-pub(crate) fn metrics(registry: &Registry) -> Result<Answer, Fault> {
-    let mut body = String::new();
-    text::encode(&mut body, registry).map_err(|error| fault::internal(format!("metrics: {error}")))?;
-    Ok(Answer {
-        status: 200,
-        content_type: Some(OPEN_METRICS.to_owned()),
-        headers: Vec::new(),
-        body: body.into(),
-    })
-}
-
-/// The answer to `GET /health?detail`.
-///
-/// # Errors
-///
-/// Where no version of the model is ready.
-pub(crate) fn health(deployment: &Deployment) -> Result<Answer, Fault> {
-    let Release { app, version, since, .. } = &*deployment.version(None)?;
-    let history = deployment.history();
+fn model(name: &str, deployment: &Arc<Deployment>) -> Value {
+    let (served, history) = (deployment.served(), deployment.history());
     let (taken, refused) = deployment.counts();
-    let detail = json!({
-        "status": "ready",
-        "model": {
-            "name": app.name,
-            "uri": version.uri,
-            "version": version.number,
-            "since": since.to_string(),
-            "sandboxed": app.is_sandboxed(),
-        },
+    json!({
+        "name": name,
+        "versions": served.releases().iter().map(|release| version(release)).collect::<Vec<_>>(),
+        "absent": served.absent().iter().map(absent).collect::<Vec<_>>(),
         "reload": {
             "watch_seconds": deployment.watch().map(|every| every.as_secs_f64()),
             "last_look": history.last.map(|at| at.to_string()),
@@ -78,60 +34,19 @@ pub(crate) fn health(deployment: &Deployment) -> Result<Answer, Fault> {
                 "at": refusal.at.to_string(),
             })),
         },
-    });
-    let body = format!("{detail:#}\n").into_bytes();
-    Ok(Answer::json(200, body))
+    })
 }
 
-// === impl OfCatalog ===
-
-impl fmt::Debug for OfCatalog {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("OfCatalog")
-    }
+fn version(release: &Release) -> Value {
+    let Release { app, version, since, .. } = release;
+    json!({
+        "version": version.number,
+        "uri": version.uri,
+        "since": since.to_string(),
+        "sandboxed": app.is_sandboxed(),
+    })
 }
 
-impl Collector for OfCatalog {
-    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
-        let Self(catalog) = self;
-        let models = catalog.models();
-        let releases: Vec<_> = models
-            .iter()
-            .flat_map(|(name, deployment)| {
-                deployment.served().releases().to_vec().into_iter().map(move |release| {
-                    let version = release.version.number.clone().unwrap_or_default();
-                    ([("model", name.clone()), ("version", version)], release)
-                })
-            })
-            .collect();
-
-        let help = "The version of the model that is served";
-        let mut family = encoder.encode_descriptor("model_version", help, None, MetricType::Gauge)?;
-        for (labels, _) in &releases {
-            ConstGauge::new(1_i64).encode(family.encode_family(labels)?)?;
-        }
-
-        let help = "When the version that is served was taken";
-        let unit = Unit::Seconds;
-        let mut family =
-            encoder.encode_descriptor("model_version_since", help, Some(&unit), MetricType::Gauge)?;
-        for (labels, release) in &releases {
-            ConstGauge::new(release.since.as_second()).encode(family.encode_family(labels)?)?;
-        }
-
-        let help = "Versions that took over";
-        let mut family = encoder.encode_descriptor("reloads_taken", help, None, MetricType::Counter)?;
-        for (name, deployment) in &models {
-            let (taken, _) = deployment.counts();
-            ConstCounter::new(taken).encode(family.encode_family(&[("model", name.clone())])?)?;
-        }
-
-        let help = "Looks for a version that ended in none or one that cannot be served";
-        let mut family = encoder.encode_descriptor("reloads_refused", help, None, MetricType::Counter)?;
-        for (name, deployment) in &models {
-            let (_, refused) = deployment.counts();
-            ConstCounter::new(refused).encode(family.encode_family(&[("model", name.clone())])?)?;
-        }
-        Ok(())
-    }
+fn absent(absent: &Absent) -> Value {
+    json!({"version": absent.version, "state": absent.state.name(), "reason": absent.reason})
 }

@@ -14,6 +14,7 @@ use std::thread;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::sync::{oneshot, watch};
 
+use crate::observe::Telemetry;
 use crate::serve::connection::Http;
 use crate::serve::room::Place;
 
@@ -33,7 +34,10 @@ pub(crate) struct Worker {
 }
 
 /// Counts a connection of a worker while it lives.
-struct Counted(Arc<AtomicUsize>);
+struct Counted {
+    load: Arc<AtomicUsize>,
+    telemetry: Arc<Telemetry>,
+}
 
 // === impl Admitted ===
 
@@ -91,10 +95,11 @@ impl Worker {
 
 /// A worker's whole life.
 async fn serve(mut dealt: UnboundedReceiver<Admitted>, http: Http, load: Arc<AtomicUsize>) {
+    let telemetry = Arc::clone(http.telemetry());
     let http = Arc::new(http);
     let (stop, stopping) = watch::channel(());
     while let Some(Admitted { stream, peer, place }) = dealt.recv().await {
-        let counted = Counted(Arc::clone(&load));
+        let counted = Counted::new(&load, &telemetry);
         let stream = match asynchronous(stream) {
             Ok(stream) => stream,
             Err(error) => {
@@ -124,8 +129,16 @@ fn asynchronous(stream: TcpStream) -> io::Result<tokio::net::TcpStream> {
 
 // === impl Counted ===
 
+impl Counted {
+    fn new(load: &Arc<AtomicUsize>, telemetry: &Arc<Telemetry>) -> Self {
+        telemetry.connected();
+        Self { load: Arc::clone(load), telemetry: Arc::clone(telemetry) }
+    }
+}
+
 impl Drop for Counted {
     fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
+        self.load.fetch_sub(1, Ordering::Relaxed);
+        self.telemetry.disconnected();
     }
 }

@@ -3,7 +3,7 @@
 //! Called by `serve::handler`. The dialect is `mlhost_wire::dialect::mlflow`; this is what stands around it.
 
 use hyper::body::Incoming;
-use hyper::{Method, Response, Uri};
+use hyper::{Method, Response};
 use mlhost_wire::dialect::{Answer, Dialect as _, Request};
 use mlhost_wire::fault::Fault;
 
@@ -13,29 +13,26 @@ use crate::serve::exchange::Exchange;
 use crate::serve::handler::Service;
 use crate::serve::response::{Body, respond};
 use crate::serve::routes::Route;
-use crate::serve::status;
 
 /// What its routes lead to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Endpoint {
     /// Predict.
     Invocations,
-    /// Whether there is a model; with `?detail` more of it.
+    /// Whether there is a model.
     Health,
     /// Ours, where MLflow says its own.
     Version,
-    /// Not MLflow's.
-    Metrics,
 }
 
 // === impl Endpoint ===
 
 impl Endpoint {
-    /// What a request to it needs. The detail names the model and where it comes from.
-    pub(crate) fn need(self, uri: &Uri) -> Need {
+    /// What a request to it needs.
+    pub(crate) fn need(self) -> Need {
         match self {
-            Self::Health if !asks_for_detail(uri) => Need::Health,
-            Self::Health | Self::Invocations | Self::Version | Self::Metrics => Need::Key,
+            Self::Health => Need::Health,
+            Self::Invocations | Self::Version => Need::Key,
         }
     }
 }
@@ -45,16 +42,10 @@ pub(crate) fn health() -> Vec<Route> {
     vec![
         Route::new(Method::GET, "/ping", Endpoint::Health)
             .about("whether there is a model", "every_captured_request_is_answered_as_mlflow_did_or_listed"),
-        Route::new(Method::GET, "/health", Endpoint::Health).about(
-            "the same; with `?detail` which one",
-            "a_version_takes_over_under_load_without_a_failed_request",
-        ),
+        Route::new(Method::GET, "/health", Endpoint::Health)
+            .about("the same", "every_captured_request_is_answered_as_mlflow_did_or_listed"),
         Route::new(Method::GET, "/version", Endpoint::Version)
             .about("mlhost's version", "every_captured_request_is_answered_as_mlflow_did_or_listed"),
-        Route::new(Method::GET, "/metrics", Endpoint::Metrics).about(
-            "metrics in OpenMetrics' text format",
-            "a_version_takes_over_under_load_without_a_failed_request",
-        ),
     ]
 }
 
@@ -72,13 +63,9 @@ pub(crate) async fn answer(
     body: Incoming,
 ) -> Result<Response<Body>, Fault> {
     let answer = match endpoint {
-        Endpoint::Health if asks_for_detail(&exchange.head.uri) => {
-            status::health(&*service.model(exchange)?)?
-        }
         Endpoint::Health if service.readiness.is_ready() => plain("\n"),
         Endpoint::Health => return Err(fault::draining()),
         Endpoint::Version => plain(env!("CARGO_PKG_VERSION")),
-        Endpoint::Metrics => status::metrics(&service.metrics)?,
         Endpoint::Invocations => invocations(service, exchange, body).await?,
     };
     Ok(respond(answer))
@@ -101,14 +88,6 @@ async fn invocations(
             |_, reply, envelope| dialect.encode(reply, envelope),
         )
         .await
-}
-
-/// `/health` alone is MLflow's, whose body is an empty line.
-fn asks_for_detail(uri: &Uri) -> bool {
-    uri.path() == "/health"
-        && uri
-            .query()
-            .is_some_and(|query| query.split('&').any(|part| part == "detail" || part.starts_with("detail=")))
 }
 
 /// MLflow's health and version routes say `application/json` over bodies that are not: clients rely on neither.

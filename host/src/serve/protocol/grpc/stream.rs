@@ -156,7 +156,7 @@ impl Conversation {
                 (super::refuse(&told), message)
             }
         };
-        report::answered(&self.service, &exchange, &mut respond(answered));
+        report::answered(&self.service, &mut exchange, &mut respond(answered));
         under_way.answered();
         Ok(Some(frame::folded(frame::framed(&message), self.coding).await))
     }
