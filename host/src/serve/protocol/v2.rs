@@ -85,35 +85,52 @@ impl Endpoint {
 }
 
 pub(crate) fn routes() -> Vec<Route> {
-    let get = |path, endpoint: Endpoint| Route::new(Method::GET, path, endpoint);
-    let post = |path, endpoint: Endpoint| Route::new(Method::POST, path, endpoint);
+    let replayed = "every_captured_request_is_answered_as_triton_did_or_listed";
+    let get =
+        |path, endpoint: Endpoint, summary| Route::new(Method::GET, path, endpoint).about(summary, replayed);
+    let post = |path, endpoint: Endpoint, summary, test| {
+        Route::new(Method::POST, path, endpoint).about(summary, test)
+    };
+    let (infer, flat) = ("predict on named tensors, as JSON or in binary", "predict on a flat object");
+    let (flat_test, event) = (
+        "a_flat_object_is_answered_with_one_or_as_an_event",
+        "predict on a flat object, answered as an event",
+    );
+    let (ready, model) = ("whether a model is ready", "what a model takes and gives");
+    let (config, stats) = ("how a model is served", "what a model has done");
+    let (index, load, unload) = ("every version of every model", "load a model", "unload a model");
     vec![
-        get("/v2", Endpoint::Server),
+        get("/v2", Endpoint::Server, "what the server is"),
         // As the protocol's OpenAPI document has it.
-        get("/v2/", Endpoint::Server),
-        get("/v2/health/live", Endpoint::Live),
-        get("/v2/health/ready", Endpoint::Ready),
-        get("/v2/models/stats", Endpoint::AllStatistics),
-        get("/v2/models/{model}", Endpoint::Model),
-        get("/v2/models/{model}/versions/{version}", Endpoint::Model),
-        get("/v2/models/{model}/ready", Endpoint::ModelReady),
-        get("/v2/models/{model}/versions/{version}/ready", Endpoint::ModelReady),
-        post("/v2/models/{model}/infer", Endpoint::Infer),
-        post("/v2/models/{model}/versions/{version}/infer", Endpoint::Infer),
-        post("/v2/models/{model}/generate", Endpoint::Generate),
-        post("/v2/models/{model}/versions/{version}/generate", Endpoint::Generate),
-        post("/v2/models/{model}/generate_stream", Endpoint::GenerateStream),
-        post("/v2/models/{model}/versions/{version}/generate_stream", Endpoint::GenerateStream),
-        get("/v2/models/{model}/config", Endpoint::Config),
-        get("/v2/models/{model}/versions/{version}/config", Endpoint::Config),
-        get("/v2/models/{model}/stats", Endpoint::Statistics),
-        get("/v2/models/{model}/versions/{version}/stats", Endpoint::Statistics),
-        post("/v2/repository/index", Endpoint::Index),
-        post("/v2/repository/{repository}/index", Endpoint::Index),
-        post("/v2/repository/models/{model}/load", Endpoint::Load),
-        post("/v2/repository/{repository}/models/{model}/load", Endpoint::Load),
-        post("/v2/repository/models/{model}/unload", Endpoint::Unload),
-        post("/v2/repository/{repository}/models/{model}/unload", Endpoint::Unload),
+        get("/v2/", Endpoint::Server, "what the server is"),
+        get("/v2/health/live", Endpoint::Live, "whether the server is alive"),
+        get("/v2/health/ready", Endpoint::Ready, "whether the server wants requests"),
+        get("/v2/models/stats", Endpoint::AllStatistics, "what all models have done"),
+        get("/v2/models/{model}", Endpoint::Model, model),
+        get("/v2/models/{model}/versions/{version}", Endpoint::Model, model),
+        get("/v2/models/{model}/ready", Endpoint::ModelReady, ready),
+        get("/v2/models/{model}/versions/{version}/ready", Endpoint::ModelReady, ready),
+        post("/v2/models/{model}/infer", Endpoint::Infer, infer, replayed),
+        post("/v2/models/{model}/versions/{version}/infer", Endpoint::Infer, infer, replayed),
+        post("/v2/models/{model}/generate", Endpoint::Generate, flat, flat_test),
+        post("/v2/models/{model}/versions/{version}/generate", Endpoint::Generate, flat, flat_test),
+        post("/v2/models/{model}/generate_stream", Endpoint::GenerateStream, event, flat_test),
+        post(
+            "/v2/models/{model}/versions/{version}/generate_stream",
+            Endpoint::GenerateStream,
+            event,
+            flat_test,
+        ),
+        get("/v2/models/{model}/config", Endpoint::Config, config),
+        get("/v2/models/{model}/versions/{version}/config", Endpoint::Config, config),
+        get("/v2/models/{model}/stats", Endpoint::Statistics, stats),
+        get("/v2/models/{model}/versions/{version}/stats", Endpoint::Statistics, stats),
+        post("/v2/repository/index", Endpoint::Index, index, replayed),
+        post("/v2/repository/{repository}/index", Endpoint::Index, index, replayed),
+        post("/v2/repository/models/{model}/load", Endpoint::Load, load, replayed),
+        post("/v2/repository/{repository}/models/{model}/load", Endpoint::Load, load, replayed),
+        post("/v2/repository/models/{model}/unload", Endpoint::Unload, unload, replayed),
+        post("/v2/repository/{repository}/models/{model}/unload", Endpoint::Unload, unload, replayed),
     ]
 }
 

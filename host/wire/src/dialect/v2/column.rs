@@ -11,7 +11,7 @@ use super::{InferTensor, Parameter, bad_input, datatype};
 use crate::dialect::mlflow::datetime::{Zones, moment};
 use crate::dialect::mlflow::nested;
 use crate::dialect::mlflow::python::push_moment;
-use crate::dialect::mlflow::scalar::Scalar;
+use crate::dialect::mlflow::scalar::{Problem, Scalar};
 use crate::fault::Fault;
 use crate::signature::{ColumnSpec, ColumnType};
 use crate::values::{Column, ColumnData, Elements, Packed};
@@ -25,29 +25,27 @@ enum Number {
 
 /// `tensor`, which has one element a row, as the column called `name`.
 pub(super) fn decode(name: String, spec: &ColumnSpec, tensor: InferTensor) -> Result<Column, Fault> {
-    let rows = tensor.elements.len();
-    let missing = |row: usize| tensor.validity.as_ref().is_some_and(|mask| mask.get(row) == Some(&0));
-    let column_type = &spec.column_type;
+    let InferTensor { elements, validity, .. } = tensor;
+    let (column_type, offered) = (&spec.column_type, datatype::name(elements.element_type()));
+    let missing = |row: usize| validity.as_ref().is_some_and(|mask| mask.get(row) == Some(&0));
     if spec.required
         && !matches!(column_type, ColumnType::Float | ColumnType::Double)
-        && let Some(row) = (0..rows).find(|row| missing(*row))
+        && let Some(row) = (0..elements.len()).find(|row| missing(*row))
     {
         return Err(bad_input(format!("row {row} of input `{name}` is missing, and the model needs it")));
     }
-    let elements = &tensor.elements;
     let refused = |row: usize, problem: &str| {
         bad_input(format!("row {row} of input `{name}`: {problem} (the model takes {})", column_type.name()))
     };
     let mismatch = || {
-        let (offered, wanted) = (datatype::name(elements.element_type()), datatype::of_column(column_type));
-        let wanted = datatype::name(wanted);
+        let wanted = datatype::name(datatype::of_column(column_type));
         bad_input(format!("input `{name}` is {offered}, and the model takes {wanted}"))
     };
     macro_rules! integers {
-        ($variant:ident, $integer:ty) => {{
-            let mut values = Vec::with_capacity(rows);
-            for row in 0..rows {
-                let number = if missing(row) { Some(Number::Integer(0)) } else { number(elements, row) };
+        ($variant:ident, $integer:ty, $elements:expr) => {{
+            let mut values = Vec::with_capacity($elements.len());
+            for row in 0..$elements.len() {
+                let number = if missing(row) { Some(Number::Integer(0)) } else { number($elements, row) };
                 let number = number.ok_or_else(mismatch)?;
                 let value = number.integer().and_then(|value| <$integer>::try_from(value).ok());
                 values.push(value.ok_or_else(|| refused(row, &number.misfit()))?);
@@ -57,55 +55,66 @@ pub(super) fn decode(name: String, spec: &ColumnSpec, tensor: InferTensor) -> Re
     }
     let data = match (column_type, elements) {
         // What fits as it is.
-        (ColumnType::Double, Elements::F64(values)) => ColumnData::F64(values.clone()),
-        (ColumnType::Float, Elements::F32(values)) => ColumnData::F32(values.clone()),
-        (ColumnType::Long, Elements::S64(values)) => ColumnData::S64(values.clone()),
-        (ColumnType::Integer, Elements::S32(values)) => ColumnData::S32(values.clone()),
-        (ColumnType::Datetime, Elements::S64(values)) => ColumnData::Datetime(values.clone()),
-        (ColumnType::Boolean, Elements::Boolean(values)) => ColumnData::Boolean(values.clone()),
-        (ColumnType::Binary, Elements::Text(values)) => ColumnData::Binary(values.clone()),
-        (ColumnType::String, Elements::Text(values)) => {
-            utf8(&name, values)?;
-            ColumnData::Text(values.clone())
-        }
-        (_, Elements::Text(values)) if column_type.is_nested() => {
-            utf8(&name, values)?;
-            for row in (0..rows).filter(|row| !missing(*row)) {
-                let text = text(values, row);
-                serde_json::from_str::<IgnoredAny>(text)
-                    .map_err(|error| error.to_string())
-                    .and_then(|_| nested::check(text, column_type, spec.required))
-                    .map_err(|problem| refused(row, &problem))?;
+        (ColumnType::Double, Elements::F64(values)) => ColumnData::F64(values),
+        (ColumnType::Float, Elements::F32(values)) => ColumnData::F32(values),
+        (ColumnType::Long, Elements::S64(values)) => ColumnData::S64(values),
+        (ColumnType::Integer, Elements::S32(values)) => ColumnData::S32(values),
+        (ColumnType::Datetime, Elements::S64(values)) => ColumnData::Datetime(values),
+        (ColumnType::Boolean, Elements::Boolean(values)) => ColumnData::Boolean(values),
+        (ColumnType::Binary, Elements::Text(values)) => ColumnData::Binary(values),
+        (_, Elements::Text(values)) => {
+            utf8(&name, &values)?;
+            match column_type {
+                ColumnType::String => ColumnData::Text(values),
+                ColumnType::Datetime => {
+                    ColumnData::Datetime(moments(&values, missing).map_err(|(row, it)| refused(row, &it))?)
+                }
+                nested if nested.is_nested() => {
+                    check_nested(&values, spec, missing).map_err(|(row, it)| refused(row, &it))?;
+                    ColumnData::Json(values)
+                }
+                _ => return Err(mismatch()),
             }
-            ColumnData::Json(values.clone())
         }
-        (ColumnType::Datetime, Elements::Text(values)) => {
-            utf8(&name, values)?;
-            let mut moments = Vec::with_capacity(rows);
-            for row in 0..rows {
-                let found = if missing(row) {
-                    Ok(Some(0))
-                } else {
-                    moment(Scalar::Text(text(values, row)), Zones::Converted)
-                };
-                let found = found.map_err(|problem| refused(row, &problem))?;
-                moments.push(found.ok_or_else(|| refused(row, "it is no moment"))?);
-            }
-            ColumnData::Datetime(moments)
-        }
-        (_, Elements::Text(_)) => return Err(mismatch()),
         // Numbers of other types.
-        (ColumnType::Double, _) => ColumnData::F64(floats(elements)),
+        (ColumnType::Double, numbers) => ColumnData::F64(floats(&numbers)),
         #[expect(clippy::cast_possible_truncation, reason = "the model asks for the shorter float")]
-        (ColumnType::Float, _) => {
-            ColumnData::F32(floats(elements).into_iter().map(|value| value as f32).collect())
+        (ColumnType::Float, numbers) => {
+            ColumnData::F32(floats(&numbers).into_iter().map(|value| value as f32).collect())
         }
-        (ColumnType::Long, _) => integers!(S64, i64),
-        (ColumnType::Integer, _) => integers!(S32, i32),
+        (ColumnType::Long, numbers) => integers!(S64, i64, &numbers),
+        (ColumnType::Integer, numbers) => integers!(S32, i32, &numbers),
         _ => return Err(mismatch()),
     };
-    let validity = tensor.validity.filter(|mask| mask.contains(&0));
+    let validity = validity.filter(|mask| mask.contains(&0));
     Ok(Column { name, data, validity })
+}
+
+/// Texts of ISO 8601 as nanoseconds; the error is the row that is none.
+fn moments(values: &Packed, missing: impl Fn(usize) -> bool) -> Result<Vec<i64>, (usize, Problem)> {
+    let one = |row: usize| {
+        if missing(row) {
+            return Ok(0);
+        }
+        let found = moment(Scalar::Text(text(values, row)), Zones::Converted).map_err(|it| (row, it))?;
+        found.ok_or_else(|| (row, "it is no moment".to_owned()))
+    };
+    (0..values.len()).map(one).collect()
+}
+
+/// Whether each text is JSON of the column's type; the error is the row that is not.
+fn check_nested(
+    values: &Packed,
+    spec: &ColumnSpec,
+    missing: impl Fn(usize) -> bool,
+) -> Result<(), (usize, Problem)> {
+    (0..values.len()).filter(|row| !missing(*row)).try_for_each(|row| {
+        let text = text(values, row);
+        serde_json::from_str::<IgnoredAny>(text)
+            .map_err(|error| error.to_string())
+            .and_then(|_| nested::check(text, &spec.column_type, spec.required))
+            .map_err(|problem| (row, problem))
+    })
 }
 
 /// `column` as a tensor of one axis, and where values are missing another one that says which, called `<name>.valid`. Missing
