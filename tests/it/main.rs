@@ -14,6 +14,7 @@ mod command_line;
 mod dependencies;
 mod faults;
 mod fuzzed;
+mod grpc;
 mod hostile;
 mod http2;
 mod limits;

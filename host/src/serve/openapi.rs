@@ -62,6 +62,8 @@ fn operation(endpoint: Endpoint, models: &Models) -> Operation {
     match endpoint {
         Endpoint::Mlflow(endpoint) => mlflow::operation(endpoint, models),
         Endpoint::V2(endpoint) => v2::operation(endpoint),
+        // No route over HTTP: its own description is `inference.proto`.
+        Endpoint::Grpc(_) => Operation::default(),
         Endpoint::Kserve(endpoint) => kserve::operation(endpoint, models),
         Endpoint::SageMaker(endpoint) => sagemaker::operation(endpoint, models),
         Endpoint::Vertex(endpoint) => vertex::operation(endpoint, models),
@@ -81,7 +83,7 @@ fn admitted(service: &Service, endpoint: Endpoint, operation: Operation) -> Oper
     };
     let error = match endpoint.protocol() {
         Protocol::Mlflow | Protocol::SageMaker => "MlflowError",
-        Protocol::V2 | Protocol::Kserve | Protocol::Vertex => "Error",
+        Protocol::V2 | Protocol::Grpc | Protocol::Kserve | Protocol::Vertex => "Error",
         Protocol::AzureMl => "Message",
         Protocol::Seldon => "SeldonError",
     };

@@ -4,6 +4,7 @@
 //! `serve::prediction`: no protocol has a way past its limits.
 
 pub(crate) mod azureml;
+pub(crate) mod grpc;
 pub(crate) mod kserve;
 pub(crate) mod mlflow;
 pub(crate) mod sagemaker;
@@ -32,6 +33,8 @@ pub(crate) enum Protocol {
     Mlflow,
     /// The Open Inference Protocol, version 2.
     V2,
+    /// The same over gRPC.
+    Grpc,
     /// KServe's first.
     Kserve,
     /// SageMaker's.
@@ -51,6 +54,8 @@ pub(crate) enum Endpoint {
     Mlflow(mlflow::Endpoint),
     /// One of the Open Inference Protocol's.
     V2(v2::Endpoint),
+    /// One of its calls over gRPC.
+    Grpc(grpc::Endpoint),
     /// One of KServe V1's.
     Kserve(kserve::Endpoint),
     /// One of SageMaker's.
@@ -86,6 +91,7 @@ impl Protocol {
         match self {
             Self::Mlflow => "mlflow",
             Self::V2 => "v2",
+            Self::Grpc => "grpc",
             Self::Kserve => "kserve",
             Self::SageMaker => "sagemaker",
             Self::Vertex => "vertex",
@@ -114,6 +120,7 @@ impl Protocol {
             Self::Vertex => Vertex { compat }.refuse(fault),
             Self::AzureMl => AzureMl { compat }.refuse(fault),
             Self::Seldon => Seldon { compat, puid: "" }.refuse(fault),
+            Self::Grpc => grpc::refuse(fault),
         }
     }
 }
@@ -126,6 +133,7 @@ impl Endpoint {
         match self {
             Self::Mlflow(_) => Protocol::Mlflow,
             Self::V2(_) => Protocol::V2,
+            Self::Grpc(_) => Protocol::Grpc,
             Self::Kserve(_) => Protocol::Kserve,
             Self::SageMaker(_) => Protocol::SageMaker,
             Self::Vertex(_) => Protocol::Vertex,
@@ -144,6 +152,7 @@ impl Endpoint {
             Self::Vertex(endpoint) => endpoint.need(),
             Self::AzureMl(endpoint) => endpoint.need(),
             Self::Seldon(endpoint) => endpoint.need(),
+            Self::Grpc(endpoint) => endpoint.need(),
         }
     }
 }
