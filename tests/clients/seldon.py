@@ -51,7 +51,7 @@ def main():
             answer = client.microservice(
                 method="predict", transport="rest", data=np.array([[1.0]]), payload_type="ndarray"
             )
-            assert not answer.success and "missing inputs" in str(answer.msg), answer
+            assert not answer.success and "missing inputs" in str(answer.response), answer
     with Server("-m", MODELS / "echo", "--platform", "seldon") as server:
         client = SeldonClient(microservice_endpoint=server.address.replace("0.0.0.0", "127.0.0.1"))
         with checks.check("predict: binData comes back as binData"):
