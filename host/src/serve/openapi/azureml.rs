@@ -16,9 +16,12 @@ pub(super) fn operation(endpoint: Endpoint, models: &Models) -> Operation {
             Operation::answering("There is a model", json!({ "text/html; charset=utf-8": {} }))
                 .refusing("Message", &[431, 503])
         }
-        Endpoint::Score => Operation::answering("The predictions", mlflow::answer(models))
-            .taking(content(models))
-            .refusing("Message", SCORE),
+        Endpoint::Score => Operation::answering(
+            "The predictions, alone where `input_data` was sent",
+            mlflow::answer_in(models, true),
+        )
+        .taking(content(models))
+        .refusing("Message", SCORE),
         Endpoint::ScoreQuery => {
             Operation::answering("The prediction", mlflow::answer(models)).refusing("Message", SCORE)
         }

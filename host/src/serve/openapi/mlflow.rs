@@ -36,13 +36,17 @@ pub(super) fn content(models: &Models) -> Value {
 
 /// Predictions in their envelope, or alone where the request was a chat.
 pub(super) fn answer(models: &Models) -> Value {
+    answer_in(models, models.answers_bare())
+}
+
+/// Predictions in their envelope, or also alone.
+pub(super) fn answer_in(models: &Models, bare: bool) -> Value {
     let enveloped = json!({
         "type": "object",
         "properties": { "predictions": models.any("output") },
         "required": ["predictions"],
     });
-    let schema =
-        if models.answers_bare() { json!({ "anyOf": [enveloped, models.any("output")] }) } else { enveloped };
+    let schema = if bare { json!({ "anyOf": [enveloped, models.any("output")] }) } else { enveloped };
     with_raw(models, of_json(schema))
 }
 
