@@ -133,6 +133,12 @@ impl Access {
         self.keys.as_ref().map(|source| &source.file)
     }
 
+    /// Whether requests are counted by where they come from.
+    #[must_use]
+    pub fn limits_addresses(&self) -> bool {
+        self.addresses.is_some()
+    }
+
     /// Reads the file of the keys again. What a key has used up of its rate it has still used up.
     ///
     /// # Errors
