@@ -1,12 +1,15 @@
-//! Generates messages and service from `proto/inference.proto`, whenever that changes.
+//! Generates messages from `proto/*.proto`, whenever those change.
 
 use std::error::Error;
 
-const SOURCE: &str = "proto/inference.proto";
+const SOURCES: [&str; 2] = ["proto/inference.proto", "proto/health.proto"];
 
 fn main() -> Result<(), Box<dyn Error>> {
-    println!("cargo::rerun-if-changed={SOURCE}");
-    let files = protox::compile([SOURCE], ["proto"])?;
-    tonic_prost_build::configure().build_client(false).build_transport(false).compile_fds(files)?;
+    println!("cargo::rerun-if-changed=proto");
+    let files = protox::compile(SOURCES, ["proto"])?;
+    let mut config = prost_build::Config::new();
+    // Bytes are shared with the body that they came in, and parameters are in the order of their names.
+    config.bytes(["."]).btree_map(["."]);
+    config.compile_fds(files)?;
     Ok(())
 }

@@ -24,6 +24,10 @@ mod model_config;
 
 pub use model_config::{model_config_overrides, override_model_config};
 
+mod grpc;
+
+pub use grpc::GrpcConfig;
+
 mod observe;
 
 pub use observe::{
@@ -48,6 +52,7 @@ pub const VARIABLES: &[(&str, &str)] = &[
     ("MLFLOW_HOST", "the same, as MLflow calls it"),
     ("MLHOST_PORT", "port to listen on"),
     ("MLFLOW_PORT", "the same, as MLflow calls it"),
+    ("MLHOST_GRPC_PORT", "a second port to listen on, for gRPC"),
     ("MLHOST_WORKERS", "threads that serve requests"),
     ("MLFLOW_MODELS_WORKERS", "the same, as MLflow calls it"),
     ("MLHOST_TIMEOUT", "time for one request, such as `500ms` or `2s`"),
@@ -192,6 +197,8 @@ pub struct ServerConfig {
     pub host: IpAddr,
     /// The port; 0 lets the system choose.
     pub port: u16,
+    /// gRPC, as far as it is apart from all else.
+    pub grpc: GrpcConfig,
     /// The largest request body, in bytes.
     pub max_body_bytes: usize,
     /// Bodies being read at one time, all together, in bytes.
@@ -246,6 +253,7 @@ impl Default for ServerConfig {
         Self {
             host: IpAddr::V4(std::net::Ipv4Addr::LOCALHOST),
             port: 5000,
+            grpc: GrpcConfig::default(),
             max_body_bytes: 16 << 20,
             max_bodies_bytes: 512 << 20,
             max_connections: 1024,
@@ -284,6 +292,7 @@ impl ServerConfig {
             port: platform.port.unwrap_or(default.port),
             timeout: platform.timeout.unwrap_or(default.timeout),
             platform,
+            grpc: GrpcConfig::from_environment(environment)?,
             ..default
         };
         if let Some((name, value)) = first(environment, &["MLHOST_HOST", "MLFLOW_HOST"]) {

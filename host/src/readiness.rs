@@ -3,13 +3,12 @@
 //! Made by `cli::serve`; the drain turns it off before anything else ends, so that load balancers send nothing more while
 //! what is under way is answered. Never turns requests away itself.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use tokio::sync::watch;
 
 /// One flag, shared by whoever sets it and whoever answers with it.
 #[derive(Clone, Debug)]
 pub struct Readiness {
-    ready: Arc<AtomicBool>,
+    ready: watch::Sender<bool>,
 }
 
 // === impl Readiness ===
@@ -17,7 +16,7 @@ pub struct Readiness {
 impl Default for Readiness {
     /// Ready: nothing listens before everything is loaded.
     fn default() -> Self {
-        Self { ready: Arc::new(AtomicBool::new(true)) }
+        Self { ready: watch::Sender::new(true) }
     }
 }
 
@@ -25,11 +24,17 @@ impl Readiness {
     /// Whether it wants requests.
     #[must_use]
     pub fn is_ready(&self) -> bool {
-        self.ready.load(Ordering::Acquire)
+        *self.ready.borrow()
     }
 
     /// It wants no more.
     pub fn drain(&self) {
-        self.ready.store(false, Ordering::Release);
+        self.ready.send_replace(false);
+    }
+
+    /// Waits until it wants no more.
+    pub(crate) async fn drained(&self) {
+        // The sender is here: the wait ends for no other reason.
+        let _ = self.ready.subscribe().wait_for(|ready| !ready).await;
     }
 }

@@ -30,7 +30,7 @@ const MAY_DEPEND_ON: [(&str, &[&str]); 9] = [
 const FOR_TESTS: [(&str, &str); 1] = [("mlhost", "mlhost-guest")];
 
 /// Libraries that one package alone may know, for tests too.
-const KNOWN_ONLY_TO: [(&str, &str); 13] = [
+const KNOWN_ONLY_TO: [(&str, &str); 16] = [
     ("clap", "mlhost"),
     ("cranelift-codegen", "mlhost-sandbox"),
     ("http-body-util", "mlhost"),
@@ -39,6 +39,9 @@ const KNOWN_ONLY_TO: [(&str, &str); 13] = [
     ("object_store", "mlhost-registry"),
     ("ort", "mlhost-nn"),
     ("parquet", "mlhost-wire"),
+    ("prost", "mlhost-proto"),
+    ("prost-build", "mlhost-proto"),
+    ("protox", "mlhost-proto"),
     ("reqwest", "mlhost-registry"),
     ("rustls", "mlhost-registry"),
     ("wasmtime", "mlhost-sandbox"),
@@ -108,7 +111,7 @@ fn rust_files() -> Vec<PathBuf> {
     found
 }
 
-fn rust_sources() -> Vec<(PathBuf, String)> {
+pub(crate) fn rust_sources() -> Vec<(PathBuf, String)> {
     let sources: Vec<_> =
         rust_files().into_iter().map(|path| (path.clone(), fs::read_to_string(path).unwrap())).collect();
     assert!(sources.len() > 50, "{} files: the search is broken", sources.len());
@@ -269,7 +272,7 @@ fn the_security_page_names_only_tests_that_exist() {
 }
 
 /// Whether `text` defines the test function `name`: `#[test]`, or a runtime's own, is among the lines right before it.
-fn has_test(text: &str, name: &str) -> bool {
+pub(crate) fn has_test(text: &str, name: &str) -> bool {
     let signature = format!("fn {name}(");
     let lines: Vec<&str> = text.lines().collect();
     lines.iter().enumerate().any(|(number, line)| {

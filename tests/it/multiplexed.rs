@@ -35,9 +35,31 @@ pub(crate) struct Answer {
 
 /// A request whose body is written bit by bit.
 pub(crate) struct Open {
-    /// Ends the body when it is dropped.
-    pub(crate) body: UnboundedSender<Bytes>,
+    pub(crate) body: Sending,
     answer: JoinHandle<hyper::Result<Response<Incoming>>>,
+}
+
+/// Where a body's pieces go; its end is the body's.
+pub(crate) struct Sending(Option<UnboundedSender<Bytes>>);
+
+// === impl Open ===
+
+impl Open {
+    /// There is no more of the body.
+    pub(crate) fn end(&mut self) {
+        self.body.0 = None;
+    }
+}
+
+// === impl Sending ===
+
+impl Sending {
+    pub(crate) fn send(&self, piece: Bytes) -> Result<(), Bytes> {
+        match &self.0 {
+            Some(sender) => sender.send(piece).map_err(|refused| refused.0),
+            None => Err(piece),
+        }
+    }
 }
 
 // === impl Multiplexed ===
@@ -116,7 +138,7 @@ impl Multiplexed {
         });
         let request = self.request("POST", path, headers, StreamBody::new(frames).boxed_unsync());
         let answer = self.sender.clone().send_request(request);
-        Open { body: sender, answer: self.runtime.spawn(answer) }
+        Open { body: Sending(Some(sender)), answer: self.runtime.spawn(answer) }
     }
 
     /// The answer to what was opened, once it is there whole.

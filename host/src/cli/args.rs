@@ -14,6 +14,7 @@ use crate::config;
 
 mod access;
 mod connections;
+mod grpc;
 mod mlflow_shim;
 mod observe;
 mod package;
@@ -84,6 +85,8 @@ pub(super) struct ServeArgs {
     // KServe gives its serving runtimes `--http_port`.
     #[arg(short, long, alias = "http_port")]
     pub(super) port: Option<u16>,
+    #[command(flatten)]
+    pub(super) grpc: grpc::GrpcArgs,
     /// Threads that serve requests [default: one for each core]
     #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=config::MAX_WORKERS as i64))]
     pub(super) workers: Option<u32>,

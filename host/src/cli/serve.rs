@@ -44,8 +44,8 @@ pub(super) fn run(args: &ServeArgs) -> anyhow::Result<()> {
     let mut config = ServerConfig::on(platform, &environment)?;
     apply(args, &mut config);
     // Before anything is loaded: what is wrong with it is said at once.
-    let observed = Observed::start(&args.observe.config(&environment)?, log)?;
     let door = Door::open(args)?;
+    let observed = Observed::start(&args.observe.config(&environment)?, log, &door.access)?;
     let allowed = LimitsAllowed {
         batching: Batching {
             max_rows: args.max_batch_rows,
@@ -88,7 +88,7 @@ pub(super) fn run(args: &ServeArgs) -> anyhow::Result<()> {
             }),
             engine: engine.clone(),
         };
-        let ready = Ready { started, format, engine, door, admin: observed.admin_address() };
+        let ready = Ready { started, format, engine, door, admin: observed.admin_address(), grpc: None };
         serve(deployment, config, ready, reloader, observed).await
     })
 }
@@ -107,11 +107,11 @@ struct Loading {
 // === impl Loading ===
 
 impl Loading {
-    async fn load(&self, mut source: ModelSource) -> anyhow::Result<App> {
+    async fn load(&self, source: ModelSource) -> anyhow::Result<App> {
         model::load_runtime(&self.parts, &source)?;
         let name = source.name.clone();
         let patience = source.time_within(self.patience);
-        let example = self.warm_up.zip(source.example.take());
+        let example = self.warm_up.zip(source.example.clone());
         let app = App::load(source, &self.engine, patience)
             .await
             .with_context(|| format!("cannot load model `{name}`"))?;
@@ -130,6 +130,8 @@ struct Ready {
     format: LogFormat,
     engine: Engine,
     door: Door,
+    /// Where gRPC has a port of its own.
+    grpc: Option<SocketAddr>,
     admin: Option<SocketAddr>,
 }
 
@@ -141,15 +143,19 @@ async fn serve(
     observed: Observed,
 ) -> anyhow::Result<()> {
     let address = SocketAddr::new(config.host, config.port);
-    let listener = TcpListener::bind(address).await.map_err(|error| {
-        anyhow::anyhow!("cannot listen on {address}: {error}\nhint: {}", listening(&error))
-    })?;
+    let listener = listen(address, "--port").await?;
+    let grpc = match config.grpc.port {
+        Some(port) => Some(listen(SocketAddr::new(config.host, port), "--grpc-port").await?),
+        None => None,
+    };
+    ready.grpc = grpc.as_ref().map(TcpListener::local_addr).transpose()?;
     let signals = Signals::catch()?;
     file_limit::raise(config.max_connections);
     reloader.start().context("cannot start the thread that looks for other versions of the model")?;
     ready.door.watch().context("cannot watch the files of keys and certificates")?;
     let server = Server {
         listener,
+        grpc,
         max_connections: config.max_connections,
         tls: ready.door.tls.clone(),
         workers: config.workers,
@@ -186,16 +192,25 @@ async fn serve(
     Ok(())
 }
 
+/// Listens on the port that `flag` names.
+async fn listen(address: SocketAddr, flag: &str) -> anyhow::Result<TcpListener> {
+    TcpListener::bind(address).await.map_err(|error| {
+        anyhow::anyhow!("cannot listen on {address}: {error}\nhint: {}", listening(&error, flag))
+    })
+}
+
 /// What to do about an address that cannot be had.
-fn listening(error: &io::Error) -> &'static str {
+fn listening(error: &io::Error, flag: &str) -> String {
     match error.kind() {
         io::ErrorKind::AddrNotAvailable => {
-            "`--host` names an address of this machine; `0.0.0.0` and `::` are all of them"
+            "`--host` names an address of this machine; `0.0.0.0` and `::` are all of them".to_owned()
         }
         io::ErrorKind::PermissionDenied => {
-            "ports below 1024 are for the privileged: `--port` names a higher one"
+            format!("ports below 1024 are for the privileged: `{flag}` names a higher one")
         }
-        _ => "another process has it: `--port` names another port, and `--port 0` takes any free one",
+        _ => {
+            format!("another process has it: `{flag}` names another port, and `{flag} 0` takes any free one")
+        }
     }
 }
 
@@ -217,6 +232,7 @@ async fn swap_appears(engine: &Engine, deployment: &Deployment) {
 fn apply(args: &ServeArgs, config: &mut ServerConfig) {
     config.host = args.host.unwrap_or(config.host);
     config.port = args.port.unwrap_or(config.port);
+    config.grpc.port = args.grpc.grpc_port.or(config.grpc.port);
     config.timeout = args.timeout.unwrap_or(config.timeout);
     args.connections.apply(&mut config.connections);
     config.drain = args.connections.drain_timeout.unwrap_or(config.drain);
@@ -251,9 +267,10 @@ impl Ready {
                     CodeSource::Cache => ", code from the cache",
                     CodeSource::Compiled => ", code compiled",
                 });
+                let grpc = self.grpc.map_or_else(String::new, |address| format!(" and {address} for gRPC"));
                 let admin = self.admin.map(|admin| format!("; admin on http://{admin}")).unwrap_or_default();
                 output::line(format_args!(
-                    "mlhost {version} ready on {scheme}://{address} in {milliseconds} ms: model `{}` ({how}{code}); {}{admin}",
+                    "mlhost {version} ready on {scheme}://{address}{grpc} in {milliseconds} ms: model `{}` ({how}{code}); {}{admin}",
                     app.name,
                     service.protocols().join(", ")
                 ))
@@ -263,6 +280,7 @@ impl Ready {
                     "event": "ready",
                     "version": version,
                     "address": address.to_string(),
+                    "grpc_address": self.grpc.map(|address| address.to_string()),
                     "url": format!("{scheme}://{address}"),
                     "admin": self.admin.map(|admin| admin.to_string()),
                     "model": app.name,

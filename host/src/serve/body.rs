@@ -65,7 +65,7 @@ impl BodyBudget {
     ///
     /// # Errors
     ///
-    /// A fault: too large, no room for it now, not what it is said to be, or broken off by the client.
+    /// A fault: too large, too slow, no room for it now, not what it is said to be, or broken off by the client.
     pub(crate) async fn read_coded(
         &self,
         body: Incoming,
@@ -90,7 +90,7 @@ impl BodyBudget {
     ///
     /// A fault: too large, too slow, no room for it now, or broken off by the client.
     pub async fn read(&self, mut body: Incoming, limits: BodyLimits) -> Result<HeldBody<'_>, Fault> {
-        let mut held = HeldBody { bytes: Vec::new(), held: Held { budget: self, bytes: 0 } };
+        let mut held = self.hold();
         let limit = limits.bytes;
         // Refused before it is read, where the client says how large it is.
         if body.size_hint().lower() > limit as u64 {
@@ -108,10 +108,14 @@ impl BodyBudget {
             if held.held.bytes.saturating_add(data.len()) > limit {
                 return Err(too_large(limit));
             }
-            held.held.take(data.len())?;
-            held.bytes.push(data);
+            held.push(data)?;
         }
         Ok(held)
+    }
+
+    /// An empty body, to be filled bit by bit.
+    pub(crate) fn hold(&self) -> HeldBody<'_> {
+        HeldBody { bytes: Vec::new(), held: Held { budget: self, bytes: 0 } }
     }
 }
 
@@ -136,7 +140,8 @@ impl BodyLimits {
     }
 }
 
-fn too_large(limit: usize) -> Fault {
+/// A body of more than `limit` bytes.
+pub(crate) fn too_large(limit: usize) -> Fault {
     let public = format!("the request body is larger than {limit} bytes; send fewer rows at a time");
     Fault::new(FaultKind::TooLarge, public)
 }
@@ -144,13 +149,44 @@ fn too_large(limit: usize) -> Fault {
 // === impl HeldBody ===
 
 impl<'a> HeldBody<'a> {
+    /// Takes in more of it.
+    ///
+    /// # Errors
+    ///
+    /// Where there is no room for it now.
+    pub(crate) fn push(&mut self, bytes: Bytes) -> Result<(), Fault> {
+        self.held.take(bytes.len())?;
+        self.bytes.push(bytes);
+        Ok(())
+    }
+
+    /// How many bytes it has.
+    pub(crate) fn len(&self) -> usize {
+        self.bytes.iter().map(Bytes::len).sum()
+    }
+
+    /// Its first bytes, which are no longer part of it; `None` where it has fewer.
+    pub(crate) fn take_prefix<const N: usize>(&mut self) -> Option<[u8; N]> {
+        let mut prefix = [0; N];
+        let mut missing = prefix.as_mut_slice();
+        for piece in &mut self.bytes {
+            let taken = piece.split_to(piece.len().min(missing.len()));
+            let (filled, rest) = std::mem::take(&mut missing).split_at_mut(taken.len());
+            filled.copy_from_slice(&taken);
+            missing = rest;
+        }
+        let is_whole = missing.is_empty();
+        self.bytes.retain(|piece| !piece.is_empty());
+        is_whole.then_some(prefix)
+    }
+
     /// What the body holds where it is compressed, of at most `limit` bytes. Others get their turn meanwhile.
     ///
     /// # Errors
     ///
     /// A fault: too large, no room for it now, or not what it is said to be.
     pub(crate) async fn unfolded(self, coding: Coding, limit: usize) -> Result<HeldBody<'a>, Fault> {
-        let mut held = HeldBody { bytes: Vec::new(), held: Held { budget: self.held.budget, bytes: 0 } };
+        let mut held = self.held.budget.hold();
         let mut unfolding = coding.unfold(&self.bytes);
         loop {
             let left = limit.saturating_sub(held.held.bytes);
@@ -162,8 +198,7 @@ impl<'a> HeldBody<'a> {
             if piece.len() > left {
                 return Err(too_large(limit));
             }
-            held.held.take(piece.len())?;
-            held.bytes.push(piece);
+            held.push(piece)?;
             tokio::task::yield_now().await;
         }
         Ok(held)

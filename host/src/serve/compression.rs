@@ -22,7 +22,7 @@ use mlhost_wire::fault::{Fault, FaultKind};
 use crate::serve::response::Body;
 
 /// Answers below this size are sent as they are: they fit a packet anyway.
-const WORTH_IT: u64 = 1024;
+pub(crate) const WORTH_IT: u64 = 1024;
 
 /// Bytes that are compressed or decompressed before other requests get their turn: about a millisecond's.
 pub(crate) const TURN: usize = 128 << 10;
@@ -112,7 +112,8 @@ impl Coding {
         text.eq_ignore_ascii_case("deflate").then_some(Self::Deflate)
     }
 
-    fn name(self) -> HeaderValue {
+    /// As headers name it.
+    pub(crate) fn name(self) -> HeaderValue {
         HeaderValue::from_static(match self {
             Self::Gzip => "gzip",
             Self::Deflate => "deflate",
@@ -259,7 +260,8 @@ fn may_shrink(response: &Response<Body>) -> bool {
     !small_already && !response.headers().contains_key(CONTENT_ENCODING)
 }
 
-async fn compress(coding: Coding, whole: &Bytes) -> io::Result<Vec<u8>> {
+/// The same bytes, compressed; others get their turn meanwhile.
+pub(crate) async fn compress(coding: Coding, whole: &Bytes) -> io::Result<Vec<u8>> {
     // Twice as small and five times as fast as the default for an answer's digits.
     let level = Compression::fast();
     let room = Vec::with_capacity(whole.len() / 3);

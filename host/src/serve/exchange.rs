@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use hyper::HeaderMap;
 use hyper::header::{CONTENT_TYPE, HeaderValue};
@@ -35,6 +35,8 @@ pub(crate) struct Exchange<'a> {
     pub(crate) version: Option<Cow<'a, str>>,
     /// When its head was there.
     pub(crate) arrival: Instant,
+    /// The time that its client gives it, where it says so.
+    pub(crate) patience: Option<Duration>,
     /// What it was for, once that is found out.
     pub(crate) release: Option<Arc<Release>>,
     /// How long each of its stages took so far.
@@ -45,7 +47,32 @@ pub(crate) struct Exchange<'a> {
 
 // === impl Exchange ===
 
+impl<'a> Exchange<'a> {
+    /// A request of which nothing but its head is known.
+    pub(crate) fn new(head: &'a Parts, peer: IpAddr, protocol: Protocol) -> Self {
+        Self {
+            head,
+            peer,
+            key: None,
+            protocol,
+            model: None,
+            version: None,
+            arrival: Instant::now(),
+            patience: None,
+            release: None,
+            stages: Stages::default(),
+            sampled: None,
+        }
+    }
+}
+
 impl Exchange<'_> {
+    /// Names its model and version, which do not stand in its path; empty ones are none.
+    pub(crate) fn name_model(&mut self, model: String, version: String) {
+        let named = |name: String| Some(name).filter(|name| !name.is_empty()).map(Cow::Owned);
+        (self.model, self.version) = (named(model), named(version));
+    }
+
     /// Its headers.
     pub(crate) fn headers(&self) -> &HeaderMap {
         &self.head.headers

@@ -3,16 +3,16 @@
 //! Called by `serve::server` for each request of each connection. Everything that can go wrong becomes a [`Fault`] and
 //! then an answer here: exactly one for every request, whatever happens in it.
 
+use std::borrow::Cow;
 use std::convert::Infallible;
 use std::net::IpAddr;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Instant;
 
 use futures_util::FutureExt as _;
 use hyper::body::Incoming;
-use hyper::header::{ALLOW, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
+use hyper::header::{ALLOW, HeaderValue, RETRY_AFTER};
 use hyper::http::request::Parts;
 use hyper::{Request, Response, StatusCode};
 use mlhost_wire::dialect::Answer;
@@ -22,11 +22,11 @@ use tokio::sync::Semaphore;
 
 use crate::access::{Access, Refusal};
 use crate::catalog::Catalog;
-use crate::config::ServerConfig;
+use crate::config::{ServedProtocol, ServerConfig};
 use crate::fault;
 use crate::observe::metrics::Occupancy;
 use crate::observe::reporter::Reporter;
-use crate::observe::{Limit, Stages, Telemetry};
+use crate::observe::{Limit, Telemetry};
 use crate::readiness::Readiness;
 use crate::serve::body::BodyBudget;
 use crate::serve::compression;
@@ -160,7 +160,7 @@ impl Service {
     ///
     /// None.
     pub async fn answer(
-        &self,
+        self: &Arc<Self>,
         peer: IpAddr,
         request: Request<Incoming>,
     ) -> Result<Response<Body>, Infallible> {
@@ -179,20 +179,19 @@ impl Service {
     }
 
     /// Answers a request that asks for something, if it is admitted.
-    async fn answer_asked(&self, peer: IpAddr, head: &Parts, body: Incoming) -> Response<Body> {
+    async fn answer_asked(self: &Arc<Self>, peer: IpAddr, head: &Parts, body: Incoming) -> Response<Body> {
         let found = self.routes.find(&head.method, &head.uri);
-        let mut exchange = Exchange {
-            head,
-            peer,
-            key: None,
-            protocol: found.protocol(&head.uri),
-            model: None,
-            version: None,
-            arrival: Instant::now(),
-            release: None,
-            stages: Stages::default(),
-            sampled: None,
+        let found = match found {
+            // What it says besides is V2's.
+            Found::Unknown
+                if self.config.platform.protocols.has(ServedProtocol::V2)
+                    && protocol::grpc::is_call(head) =>
+            {
+                protocol::grpc::found(head.uri.path())
+            }
+            found => found,
         };
+        let mut exchange = Exchange::new(head, peer, found.protocol(&head.uri));
         let mut response = match self.access.admit(found.need(), exchange.peer, &head.headers) {
             Ok(key) => {
                 exchange.key = key;
@@ -210,7 +209,7 @@ impl Service {
     }
 
     async fn answer_found<'a>(
-        &self,
+        self: &Arc<Self>,
         found: Found<'a>,
         exchange: &mut Exchange<'a>,
         body: Incoming,
@@ -235,7 +234,7 @@ impl Service {
     }
 
     async fn answer_at(
-        &self,
+        self: &Arc<Self>,
         endpoint: Endpoint,
         exchange: &mut Exchange<'_>,
         body: Incoming,
@@ -243,7 +242,14 @@ impl Service {
         match endpoint {
             Endpoint::Mlflow(endpoint) => protocol::mlflow::answer(self, endpoint, exchange, body).await,
             Endpoint::V2(endpoint) => protocol::v2::answer(self, endpoint, exchange, body).await,
+            Endpoint::Grpc(endpoint) => protocol::grpc::answer(self, endpoint, exchange, body).await,
             Endpoint::Kserve(endpoint) => protocol::kserve::answer(self, endpoint, exchange, body).await,
+            Endpoint::SageMaker(endpoint) => {
+                protocol::sagemaker::answer(self, endpoint, exchange, body).await
+            }
+            Endpoint::Vertex(endpoint) => protocol::vertex::answer(self, endpoint, exchange, body).await,
+            Endpoint::AzureMl(endpoint) => protocol::azureml::answer(self, endpoint, exchange, body).await,
+            Endpoint::Seldon(endpoint) => protocol::seldon::answer(self, endpoint, exchange, body).await,
         }
     }
 
@@ -253,13 +259,7 @@ impl Service {
             self.telemetry.limits.hit(Limit::Rate);
         }
         let mut response = respond(self.refuse(exchange.protocol, &refusal.fault));
-        let headers = response.headers_mut();
-        if let Some(challenge) = refusal.challenge {
-            headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
-        }
-        if let Some(seconds) = refusal.retry_after {
-            headers.insert(RETRY_AFTER, seconds.into());
-        }
+        refusal.advise(response.headers_mut());
         response
     }
 
@@ -277,19 +277,24 @@ impl Service {
     /// The answer to a fault, and its line in the log. Where the log knows more than the client is told, both get a
     /// reference that leads from one to the other.
     pub(crate) fn refuse(&self, protocol: Protocol, fault: &Fault) -> Answer {
+        protocol.refuse(self, &self.told(fault))
+    }
+
+    /// What a client is told of a fault, which is logged.
+    pub(crate) fn told<'f>(&self, fault: &'f Fault) -> Cow<'f, Fault> {
         let kind = fault.kind.name();
         let status = fault.kind.status();
         if status < 500 {
             tracing::debug!(kind, detail = fault.detail, "{}", fault.public);
-            return protocol.refuse(self, fault);
+            return Cow::Borrowed(fault);
         }
         if fault.detail.is_empty() {
             tracing::warn!(kind, "{}", fault.public);
-            return protocol.refuse(self, fault);
+            return Cow::Borrowed(fault);
         }
         let reference = self.references.fetch_add(1, Ordering::Relaxed) + 1;
         tracing::warn!(kind, reference, detail = fault.detail, "{}", fault.public);
         let public = format!("{} (reference {reference} in the server's log)", fault.public);
-        protocol.refuse(self, &Fault::new(fault.kind, public))
+        Cow::Owned(Fault::new(fault.kind, public))
     }
 }

@@ -21,9 +21,10 @@ use crate::serve::handler::Service;
 use crate::serve::report::Sampled;
 
 impl Service {
-    /// When the request's time is up, as far as the server says.
+    /// When the request's time is up, as far as the server and its client say.
     pub(crate) fn deadline(&self, exchange: &Exchange<'_>) -> Instant {
-        exchange.arrival + self.config.timeout
+        let time = self.config.timeout;
+        exchange.arrival + exchange.patience.map_or(time, |patience| patience.min(time))
     }
 
     /// Reads a whole body, within its bounds and the deadline.
@@ -113,7 +114,7 @@ impl Service {
     }
 
     /// A body was not read for such a reason.
-    fn note_unread(&self, kind: FaultKind) {
+    pub(crate) fn note_unread(&self, kind: FaultKind) {
         let limit = match kind {
             FaultKind::TooLarge => Limit::Body,
             FaultKind::Overloaded => Limit::Bodies,

@@ -4,11 +4,12 @@
 //! caller, so that tests bring their own. `worker.rs` serves what is dealt out.
 
 use std::io;
+use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 
 use crate::observe::Limit;
 use crate::serve::connection::Http;
@@ -24,6 +25,8 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 pub struct Server {
     /// Bound already.
     pub listener: TcpListener,
+    /// A second one, for platforms that look for gRPC on a port of its own; both serve the same.
+    pub grpc: Option<TcpListener>,
     /// Connections at one time.
     pub max_connections: usize,
     /// What encrypts them, where they are to be.
@@ -37,6 +40,14 @@ pub struct Server {
 // === impl Server ===
 
 impl Server {
+    async fn accept(&self) -> io::Result<(TcpStream, SocketAddr)> {
+        let Some(grpc) = &self.grpc else { return self.listener.accept().await };
+        tokio::select! {
+            accepted = self.listener.accept() => accepted,
+            accepted = grpc.accept() => accepted,
+        }
+    }
+
     /// Serves until `stop` ends, then takes no more connections and waits for the requests that are under way.
     /// Answers whether all of them ended in time.
     ///
@@ -57,7 +68,7 @@ impl Server {
         loop {
             // One at a time: while this one waits for a place, others stay in the system's backlog.
             let next = async {
-                let (stream, peer) = self.listener.accept().await?;
+                let (stream, peer) = self.accept().await?;
                 let peer = peer.ip().to_canonical();
                 if room.is_full() {
                     telemetry.limits.hit(Limit::Connections);
@@ -90,7 +101,7 @@ impl Server {
                 }
             }
         }
-        drop(self.listener);
+        drop((self.listener, self.grpc));
         let ends: Vec<_> = workers.into_iter().map(Worker::stop).collect();
         let drained = async {
             for end in ends {
