@@ -171,8 +171,9 @@ fn validate_and_inspect_refuse_what_serve_refuses() {
 fn a_version_that_is_still_being_written_is_not_taken() {
     let folder = tempfile::tempdir().unwrap();
     with(folder.path(), "labels.txt", b"a\nb\nc\n");
-    let server = Running::start(&["-m", folder.path().to_str().unwrap(), "--watch", "20ms"]);
-    let taken = || server.get("/health?detail").json()["reload"]["taken"].as_u64().unwrap();
+    let server =
+        Running::start(&["-m", folder.path().to_str().unwrap(), "--watch", "20ms", "--admin-address", "0"]);
+    let taken = || detail(&server)["reload"]["taken"].as_u64().unwrap();
     // The labels decide what `load-context` leaves behind: each version is compiled, which takes longer than the pause.
     let end = Instant::now() + Duration::from_secs(2);
     let mut round = 0;
@@ -190,14 +191,20 @@ fn a_version_that_is_still_being_written_is_not_taken() {
     assert!(server.invoke(FLOWERS).body.contains(&format!("x{round}")), "the last one");
 }
 
+fn detail(server: &Running) -> serde_json::Value {
+    let answer = server.admin("GET", "/health", &[], b"");
+    assert_eq!(answer.status, 200, "{answer:?}");
+    answer.json()["models"][0].clone()
+}
+
 fn refusals(server: &Running) -> u64 {
-    server.get("/health?detail").json()["reload"]["refused"].as_u64().unwrap()
+    detail(server)["reload"]["refused"].as_u64().unwrap()
 }
 
 fn wait_until_refused(server: &Running, times: u64) {
     let deadline = Instant::now() + Duration::from_secs(60);
     while refusals(server) < times {
-        assert!(Instant::now() < deadline, "not refused {times} times: {:?}", server.get("/health?detail"));
+        assert!(Instant::now() < deadline, "not refused {times} times: {:?}", detail(server));
         std::thread::sleep(Duration::from_millis(20));
     }
 }
@@ -207,7 +214,8 @@ fn wait_until_refused(server: &Running, times: u64) {
 fn no_broken_version_takes_the_served_one_down() {
     let folder = tempfile::tempdir().unwrap();
     with(folder.path(), "labels.txt", &fs::read(models().join("iris/labels.txt")).unwrap());
-    let server = Running::start(&["-m", folder.path().to_str().unwrap(), "--watch", "30ms"]);
+    let server =
+        Running::start(&["-m", folder.path().to_str().unwrap(), "--watch", "30ms", "--admin-address", "0"]);
     let mut refused = 0;
     for file in ["component.wasm", "iris.onnx", "MLmodel"] {
         let whole = fs::read(models().join("iris").join(file)).unwrap();
