@@ -115,13 +115,11 @@ pub(crate) async fn answer(
             })?;
             let (name, from) = (wanted.model_name, Some(wanted.url));
             service.may_use(exchange, &name)?;
-            service.may_use(exchange, &name)?;
             service.catalog.load(Wanted { name: name.clone(), from, again: false }).await?;
             json_of(&json!({ "status": format!("model `{name}` is loaded") }))
         }
         Endpoint::Unload => {
             let name = exchange.model.clone().unwrap_or_default();
-            service.may_use(exchange, &name)?;
             service.may_use(exchange, &name)?;
             service.catalog.unload(&name).await?;
             json_of(&json!({ "status": format!("model `{name}` is unloaded") }))
