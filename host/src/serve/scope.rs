@@ -39,6 +39,11 @@ impl Service {
         models
     }
 
+    /// Whether there is any model, which probes may know.
+    pub(crate) fn has_models(&self) -> bool {
+        !self.catalog.models().is_empty()
+    }
+
     /// Every version of every model that the request may know of.
     pub(crate) fn index(&self, exchange: &Exchange<'_>) -> Vec<Entry> {
         let mut entries = self.catalog.index();

@@ -98,7 +98,7 @@ pub(crate) async fn answer(
         Endpoint::Status if !service.readiness.is_ready() => return Err(fault::draining()),
         Endpoint::Status => {
             // A probe, which brings no key.
-            let ready = !service.catalog.models().is_empty();
+            let ready = service.has_models();
             json_of(&json!({ "jsonData": { "ready": ready }, "meta": {} }))
         }
         Endpoint::Metadata => json_of(&metadata(&*service.model(exchange)?.version(None)?)),
