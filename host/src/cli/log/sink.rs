@@ -65,8 +65,10 @@ impl Sink {
             drop(queue);
             let lost = write_all(&mut output, &text).err().unwrap_or(0);
             if lost == 0 {
-                // Said by way of this buffer: nobody may hold it meanwhile.
-                let before = mem::take(&mut self.queue().lost);
+                // Said by way of this buffer: nobody may hold it meanwhile, and there has to be room in it.
+                let mut queue = self.queue();
+                let before = if queue.text.len() < ROOM / 2 { mem::take(&mut queue.lost) } else { 0 };
+                drop(queue);
                 if before > 0 {
                     missing(before);
                 }
