@@ -26,6 +26,8 @@ pub enum Limit {
     Body,
     /// All bodies together.
     Bodies,
+    /// The fewest bytes a second of a body.
+    BodyRate,
     /// One request's time.
     Time,
     /// A guest's memory.
@@ -52,13 +54,14 @@ pub struct LimitCounts {
 
 impl Limit {
     /// Every bound, in the order of their numbers.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Requests,
         Self::ModelRequests,
         Self::Queue,
         Self::Sandboxes,
         Self::Body,
         Self::Bodies,
+        Self::BodyRate,
         Self::Time,
         Self::GuestMemory,
         Self::GuestTable,
@@ -78,6 +81,7 @@ impl Limit {
             Self::Sandboxes => "sandboxes",
             Self::Body => "body",
             Self::Bodies => "bodies",
+            Self::BodyRate => "body_rate",
             Self::Time => "time",
             Self::GuestMemory => "guest_memory",
             Self::GuestTable => "guest_table",

@@ -21,9 +21,9 @@ const MOST_SHARDS: usize = 16;
 const PROTOCOLS: usize = 16;
 
 /// The statuses that are told apart; whatever else there may be is counted as 0.
-const STATUSES: [u16; 28] = [
+const STATUSES: [u16; 29] = [
     0, 200, 201, 202, 204, 206, 301, 304, 307, 308, 400, 401, 403, 404, 405, 406, 408, 409, 413, 415, 422,
-    429, 431, 499, 500, 501, 503, 504,
+    429, 431, 499, 500, 501, 503, 504, 507,
 ];
 
 /// Counts and times of one release.

@@ -118,6 +118,7 @@ impl Service {
         let limit = match kind {
             FaultKind::TooLarge => Limit::Body,
             FaultKind::Overloaded => Limit::Bodies,
+            FaultKind::TooSlow => Limit::BodyRate,
             FaultKind::Deadline | FaultKind::TooSlow => Limit::Time,
             _ => return,
         };

@@ -55,6 +55,13 @@ fn every_threads_requests_are_counted_once() {
 }
 
 #[test]
+fn every_faults_status_is_told_apart() {
+    for kind in mlhost_wire::fault::FaultKind::ALL {
+        assert!(STATUSES.contains(&kind.status()), "{kind:?}");
+    }
+}
+
+#[test]
 fn recording_a_request_takes_less_than_a_microsecond() {
     let statistics = Statistics::default();
     let stages = stages();
