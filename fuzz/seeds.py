@@ -43,6 +43,7 @@ def seeds():
         if path.stat().st_size < 16000:
             for selector in SELECTORS[position % 3 :: 3]:
                 yield "mlflow_parquet", bytes([selector]) + path.read_bytes()
+    yield from platforms(requests)
     yield "mlflow_json", b'\x00{"messages": [{"role": "user", "content": "hi"}], "p": 2, "temperature": 0.5}'
     yield "mlflow_json", b'\x00{"input": [NaN, -Infinity, 1e400], "params": {"q": [1, null]}}'
     for path in sorted(ROOT.glob("**/MLmodel")):
@@ -58,6 +59,39 @@ def seeds():
     for size in (16, 64, 256, 1024):
         for start in range(9):
             yield "encode", bytes((start * 29 + index * (7 + start)) % 256 for index in range(size))
+
+
+def platforms(requests):
+    """V2's, KServe's and SageMaker's seeds: captured requests, and the samples' in their media types."""
+    triton = json.loads((ROOT / "tests/fixtures/oip/triton.json").read_text())
+    bodies = [case["req"] for case in triton if isinstance(case.get("req"), str)]
+    for position, body in enumerate(bodies):
+        # The names that the models here have.
+        body = body.replace('"X"', '"a"').encode()
+        for selector in (32, 36, 40, 44, 4, 8, 0):
+            yield "v2_json", bytes([selector]) + body
+    for element_type, data in (("FP32", bytes(16)), ("BYTES", b"\1\0\0\0x\0\0\0\0"), ("INT64", bytes(16))):
+        tensor = {"name": "a", "shape": [2], "datatype": element_type, "parameters": {"binary_data_size": len(data)}}
+        head = json.dumps({"inputs": [tensor], "outputs": [{"name": "a", "parameters": {"binary_data": True}}]}).encode()
+        for selector in (0, 4, 16, 36, 40, 44):
+            yield "v2_binary", bytes([selector]) + len(head).to_bytes(2, "little") + head + data
+            yield "v2_binary", bytes([selector, 0, 0]) + data
+    for kind in range(14):
+        yield "v2_tensor", bytes([kind, 1, 2]) + bytes(16)
+    for body in requests:
+        for kind in range(3):
+            yield "kserve", bytes([0, kind]) + body
+        yield "sagemaker", bytes([0, 0]) + body
+    yield "kserve", b'\x04\x00{"instances": [{"a": 1.5, "b": "x"}, {"a": null}], "parameters": {}}'
+    yield "sagemaker", b"\x04\x09" + b"1.5,x\n2.5,\n"
+    yield "sagemaker", b"\x04\x02" + b"a,b\n1.5,x\n"
+    yield "sagemaker", b"\x04\x13" + b'{"a": 1.5, "b": "x"}\n{"a": 2, "b": null}\n'
+    header = b"{'descr': '<f4', 'fortran_order': False, 'shape': (2, 2), }"
+    header += b" " * (-(10 + len(header) + 1) % 64) + b"\n"
+    for selector in (0, 32, 48):
+        for accept in (4, 28):
+            npy = b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header + bytes(16)
+            yield "sagemaker", bytes([selector, accept]) + npy
 
 
 URIS = """models:/flowers/2

@@ -1,8 +1,9 @@
 //! Answers: whatever a guest hands over, its answer is written as JSON of bounded length or is the guest's fault.
 
 use arbitrary::{Arbitrary as _, Result, Unstructured};
-use mlhost_wire::dialect::Dialect as _;
 use mlhost_wire::dialect::mlflow::{Compat, Envelope, Mlflow};
+use mlhost_wire::dialect::v2::rest::Envelope as RestEnvelope;
+use mlhost_wire::dialect::{Dialect as _, Interface};
 use mlhost_wire::fault::FaultKind;
 use mlhost_wire::values::{
     Blob, Column, ColumnData, Elements, NamedTensor, Output, Packed, Reply, Table, Tensor,
@@ -15,6 +16,11 @@ pub(crate) fn encode(data: &[u8]) {
     let mut bytes = Unstructured::new(data);
     let Ok(envelope) = envelope(&mut bytes) else { return };
     let Ok(output) = output(&mut bytes) else { return };
+    super::v2::answered(
+        output.clone(),
+        RestEnvelope { binary: matches!(envelope, Envelope::Bare), ..RestEnvelope::default() },
+        &Interface::default(),
+    );
     let json = !matches!(output, Output::Blob(_));
     for compat in Compat::ALL {
         match (Mlflow { compat }).encode(Reply { output: output.clone() }, envelope) {

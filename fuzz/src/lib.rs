@@ -7,20 +7,27 @@ mod encode;
 mod interfaces;
 mod mlflow;
 mod model_uri;
+mod platforms;
 mod signature;
+mod v2;
 
 /// A target's name and its body.
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target: the same names as in `fuzz/fuzz_targets`, `fuzz/dictionaries` and `fuzz/regressions`.
-pub const TARGETS: [Target; 7] = [
+pub const TARGETS: [Target; 12] = [
     ("bundle", bundle::bundle),
     ("encode", encode::encode),
+    ("kserve", platforms::kserve),
     ("mlflow_csv", mlflow::csv),
     ("mlflow_json", mlflow::json),
     ("mlflow_parquet", mlflow::parquet),
     ("model_uri", model_uri::model_uri),
+    ("sagemaker", platforms::sagemaker),
     ("signature", signature::signature),
+    ("v2_binary", v2::binary),
+    ("v2_json", v2::json),
+    ("v2_tensor", v2::tensor),
 ];
 
 /// Hands `data` to the target of this name.

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use hyper::HeaderMap;
-use hyper::header::AUTHORIZATION;
+use hyper::header::{AUTHORIZATION, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 use jiff::Timestamp;
 use mlhost_wire::fault::{Fault, FaultKind};
 
@@ -88,6 +88,16 @@ impl Refusal {
         Self { fault: Fault::new(kind, public), challenge: None, retry_after: None }
     }
 
+    /// Says in an answer's headers what its client is to do.
+    pub fn advise(&self, headers: &mut HeaderMap) {
+        if let Some(challenge) = self.challenge {
+            headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
+        }
+        if let Some(seconds) = self.retry_after {
+            headers.insert(RETRY_AFTER, seconds.into());
+        }
+    }
+
     fn unauthenticated(challenge: &'static str, public: &str) -> Self {
         Self { challenge: Some(challenge), ..Self::new(FaultKind::Unauthenticated, public) }
     }
@@ -121,6 +131,12 @@ impl Access {
     #[must_use]
     pub fn key_file(&self) -> Option<&PathBuf> {
         self.keys.as_ref().map(|source| &source.file)
+    }
+
+    /// Whether requests are counted by where they come from.
+    #[must_use]
+    pub fn limits_addresses(&self) -> bool {
+        self.addresses.is_some()
     }
 
     /// Reads the file of the keys again. What a key has used up of its rate it has still used up.
@@ -172,6 +188,24 @@ impl Access {
             return Err(Refusal::new(FaultKind::Forbidden, "the key may not administer this server"));
         }
         Ok(Some(key))
+    }
+
+    /// The same for the admin port, which is open as long as nobody could have a key for it: `exposed` is whether others than
+    /// this machine reach it, and then it wants one whatever the file of keys says meanwhile.
+    ///
+    /// # Errors
+    ///
+    /// A refusal that says what is missing.
+    pub fn admit_to_admin_port(
+        &self,
+        need: Need,
+        exposed: bool,
+        (peer, headers): (IpAddr, &HeaderMap),
+    ) -> Result<(), Refusal> {
+        if exposed || self.has_administrator() {
+            self.admit(need, peer, headers)?;
+        }
+        Ok(())
     }
 
     /// Whether the one who was admitted may use `model`.

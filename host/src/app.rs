@@ -21,6 +21,8 @@ pub struct App {
     pub name: String,
     /// What a request may be.
     pub interface: Interface,
+    /// A request as MLflow saved it with the model, where there is one.
+    pub example: Option<Vec<u8>>,
     /// The same for requests of named tensors.
     tensors: Interface,
     /// The bundle's own deadline for a request, where it has one.
@@ -77,7 +79,7 @@ impl App {
     ) -> Result<Self, LoadError> {
         let graphs = source.open_graphs()?;
         let mut tensors = source.interface.clone();
-        let (time, concurrency) = (source.time, source.concurrency);
+        let (time, concurrency, example) = (source.time, source.concurrency, source.example.take());
         let predictor = match source.component.take() {
             Some(component) => {
                 let guest = source.guest(&component, graphs.clone());
@@ -93,6 +95,7 @@ impl App {
             name: source.name,
             interface: source.interface,
             tensors,
+            example,
             time,
             concurrency,
             graphs,

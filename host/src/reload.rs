@@ -2,7 +2,8 @@
 //!
 //! Started by `cli::serve`: a thread of its own, so that neither a download nor a compilation holds up a connection. It
 //! looks every `--watch`, and at once on SIGHUP. What does not load or fails its warm-up is refused and the old version
-//! goes on; a version that was refused is not tried again until it changes or SIGHUP asks for it. Never ends the server.
+//! goes on; a version that was refused is not tried again until it changes or SIGHUP asks for it. What changed while it was
+//! loaded may be half of one version and half of another: it is loaded once more. Never ends the server.
 
 use std::io;
 use std::panic::AssertUnwindSafe;
@@ -66,6 +67,8 @@ struct Round<O: Origin> {
     replaced: Vec<Arc<Release>>,
     /// What went wrong at the last look, so that a server that is away for an hour is logged once.
     failing: Option<String>,
+    /// Whether the version that was loaded last changed meanwhile: then nobody need ask for another look.
+    moved: bool,
 }
 
 // === impl Reloader ===
@@ -81,7 +84,8 @@ impl<O: Origin> Reloader<O> {
         let entered = runtime.enter();
         let hangup = signal(SignalKind::hangup())?;
         drop(entered);
-        let round = Round { reloader: self, refused: None, replaced: Vec::new(), failing: None };
+        let round =
+            Round { reloader: self, refused: None, replaced: Vec::new(), failing: None, moved: false };
         thread::Builder::new()
             .name("reload".to_owned())
             .spawn(move || runtime.block_on(round.run(hangup)))?;
@@ -107,14 +111,17 @@ impl<O: Origin> Round<O> {
                 }
             };
             let sweep = tokio::time::sleep(SWEEP);
+            let again = tokio::time::sleep(SWEEP);
             let asked = tokio::select! {
                 _ = hangup.recv() => true,
                 _ = next => false,
+                () = again, if self.moved => false,
                 () = sweep, if !self.replaced.is_empty() => {
                     self.unload();
                     continue;
                 }
             };
+            self.moved = false;
             // A version that makes a library panic is one that cannot be served.
             if AssertUnwindSafe(self.look(asked)).catch_unwind().await.is_err() {
                 self.refuse(None, &anyhow::anyhow!("a panic while it was loaded; its message is above"));
@@ -155,6 +162,13 @@ impl<O: Origin> Round<O> {
         };
         self.warn_of_memory(&source);
         match (self.reloader.load)(source).await {
+            Ok(_) if self.has_moved(&target).await => {
+                tracing::info!(
+                    version = version.number,
+                    "the model was changed while it was loaded: it is loaded again"
+                );
+                self.moved = true;
+            }
             Ok(app) => {
                 let (name, number) = (app.name.clone(), version.number.clone());
                 self.replaced.extend(deployment.take(Release::new(app, version)));
@@ -167,6 +181,11 @@ impl<O: Origin> Round<O> {
                 self.refuse(version.number, &error);
             }
         }
+    }
+
+    /// Whether something else is there by now. An origin that cannot say so has said what was loaded.
+    async fn has_moved(&self, target: &O::Target) -> bool {
+        matches!(self.reloader.origin.look().await, Ok(now) if now != *target)
     }
 
     fn refuse(&mut self, version: Option<String>, error: &anyhow::Error) {

@@ -46,6 +46,7 @@ disk() {
 # Starts `mlhost serve` with the arguments, its log in $work/log, and waits until it is ready. Its address is in $address.
 serve() {
     local log=${LOG:-$work/log}
+    : >"$work/ready"
     "$program" serve -p 0 --log-format json "$@" >"$work/ready" 2>"$log" &
     pids+=($!)
     for _ in $(seq 600); do

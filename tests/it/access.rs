@@ -51,7 +51,7 @@ fn only_a_key_is_answered_and_health_is_open() {
     assert_eq!(wrong.header("www-authenticate"), Some("Bearer realm=\"mlhost\", error=\"invalid_token\""));
     assert!(!wrong.body.contains(&token), "{}", wrong.body);
 
-    for path in ["/ping", "/health"] {
+    for path in ["/ping", "/health", "/v2/health/live", "/v2/health/ready"] {
         assert_eq!(server.get(path).status, 200, "{path} is for probes, which bring no keys");
     }
     for path in ["/version", "/metrics", "/no/such/route"] {
@@ -82,6 +82,83 @@ fn a_key_for_another_model_is_403() {
     assert_eq!(refused.status, 403, "{refused:?}");
     assert!(refused.json()["message"].as_str().unwrap().contains("`echo`"), "{refused:?}");
     assert_eq!(invoke(&server, &[("x-api-key", &mine)]).status, 200);
+}
+
+#[test]
+fn no_protocol_tells_a_key_of_models_that_it_is_not_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("keys.toml");
+    let (other, entry) = new_key(&["other", "--model", "fraud"]);
+    let (mine, second) = new_key(&["mine", "--model", "echo"]);
+    fs::write(&file, entry + &second).unwrap();
+    let server = serve(&file, &[]);
+    let json = ("content-type", "application/json");
+    let infer = r#"{"inputs": [{"name": "x", "datatype": "FP64", "shape": [1], "data": [1.5]}]}"#;
+    let asked = [
+        ("POST", "/invocations", ROW),
+        ("GET", "/v1/models/echo", ""),
+        ("POST", "/v1/models/echo:predict", r#"{"instances": [{"x": 1.5}]}"#),
+        ("GET", "/v2/models/echo", ""),
+        ("GET", "/v2/models/echo/versions/1", ""),
+        ("GET", "/v2/models/echo/ready", ""),
+        ("GET", "/v2/models/echo/config", ""),
+        ("GET", "/v2/models/echo/stats", ""),
+        ("POST", "/v2/models/echo/infer", infer),
+        // Not told either whether there is such a model.
+        ("GET", "/v2/models/no-such-model", ""),
+    ];
+    for (method, path, body) in asked {
+        let refused = server.send(method, path, &[json, ("x-api-key", &other)], body.as_bytes());
+        assert_eq!(refused.status, 403, "{method} {path}: {refused:?}");
+        let nobody = server.send(method, path, &[json], body.as_bytes());
+        assert_eq!(nobody.status, 401, "{method} {path}: {nobody:?}");
+    }
+    // A header that names another model than the path leads no further.
+    let headers = [json, ("x-api-key", other.as_str()), ("seldon-model", "echo")];
+    assert_eq!(server.send("POST", "/v2/models/fraud/infer", &headers, infer.as_bytes()).status, 403);
+    let lists = [("GET", "/v1/models"), ("POST", "/v2/repository/index"), ("GET", "/v2/models/stats")];
+    for (method, path) in lists {
+        let list = |key: &str| server.send(method, path, &[("x-api-key", key)], b"");
+        assert!(list(&mine).body.contains("echo"), "{path}: {:?}", list(&mine));
+        assert_eq!(list(&other).status, 200, "{path}");
+        assert!(!list(&other).body.contains("echo"), "{path}: {:?}", list(&other));
+    }
+    // What changes the server wants more than a key.
+    let load = server.send("POST", "/v2/repository/models/echo/load", &[("x-api-key", &mine)], b"");
+    assert_eq!(load.status, 403, "{load:?}");
+}
+
+#[test]
+fn the_admin_port_wants_an_administrators_key_once_there_is_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("keys.toml");
+    let (user, entry) = new_key(&["user"]);
+    let (root, second) = new_key(&["root", "--admin"]);
+    fs::write(&file, entry + &second).unwrap();
+    let server = serve(&file, &["--admin-address", "0"]);
+    let ask = |method: &str, path: &str, key: &str| {
+        server.admin(method, path, &[("x-api-key", key)], b"info").status
+    };
+    for (method, path) in
+        [("GET", "/metrics"), ("GET", "/health"), ("PUT", "/log-level"), ("GET", "/nowhere")]
+    {
+        assert_eq!(ask(method, path, "guess"), 401, "{path}");
+        assert_eq!(ask(method, path, &user), 403, "{path}");
+    }
+    assert_eq!((ask("GET", "/metrics", &root), ask("PUT", "/log-level", &root)), (200, 200));
+    for path in ["/live", "/ready"] {
+        assert_eq!(server.admin("GET", path, &[], b"").status, 200, "{path} is for probes");
+    }
+}
+
+#[test]
+fn an_admin_port_that_others_reach_needs_a_key_from_the_start() {
+    let echo = models().join("echo");
+    let flags = ["serve", "-p", "0", "-m", echo.to_str().unwrap(), "--admin-address", "0.0.0.0:0"];
+    let output = mlhost().args(flags).output().unwrap();
+    let error = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{error}");
+    assert!(error.contains("would be everybody's") && error.contains("hint:"), "{error}");
 }
 
 /// What the key's scope is asked in is `host/src/serve/scope.rs`; no protocol finds a model without it.

@@ -110,7 +110,7 @@ fn rust_files() -> Vec<PathBuf> {
     found
 }
 
-fn rust_sources() -> Vec<(PathBuf, String)> {
+pub(crate) fn rust_sources() -> Vec<(PathBuf, String)> {
     let sources: Vec<_> =
         rust_files().into_iter().map(|path| (path.clone(), fs::read_to_string(path).unwrap())).collect();
     assert!(sources.len() > 50, "{} files: the search is broken", sources.len());
@@ -271,7 +271,7 @@ fn the_security_page_names_only_tests_that_exist() {
 }
 
 /// Whether `text` defines the test function `name`: `#[test]`, or a runtime's own, is among the lines right before it.
-fn has_test(text: &str, name: &str) -> bool {
+pub(crate) fn has_test(text: &str, name: &str) -> bool {
     let signature = format!("fn {name}(");
     let lines: Vec<&str> = text.lines().collect();
     lines.iter().enumerate().any(|(number, line)| {

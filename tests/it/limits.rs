@@ -125,6 +125,19 @@ fn a_client_that_does_not_read_its_answer_is_closed() {
 }
 
 #[test]
+fn a_client_that_gives_an_answer_no_window_is_closed() {
+    let server = Running::sample("echo", &["--write-timeout", "1s"]);
+    let mut stream = connect(&server);
+    stream.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").unwrap();
+    // SETTINGS with SETTINGS_INITIAL_WINDOW_SIZE 0 (RFC 9113, section 6.5.2): no byte of a body may be sent.
+    stream.write_all(b"\x00\x00\x06\x04\x00\x00\x00\x00\x00\x00\x04\x00\x00\x00\x00").unwrap();
+    // HEADERS that end stream 1: GET, http, /ping, and `x` for the authority (RFC 7541, appendix A).
+    stream.write_all(b"\x00\x00\x0c\x01\x05\x00\x00\x00\x01\x82\x86\x04\x05/ping\x01\x01x").unwrap();
+    assert!(closed(&mut stream));
+    assert_eq!(server.invoke(ROW).status, 200);
+}
+
+#[test]
 fn a_connection_without_requests_is_closed_and_a_busy_one_is_not() {
     let server = Running::sample("echo", &["--idle-timeout", "2s"]);
     let (mut idle, mut busy) = (connect(&server), connect(&server));

@@ -373,6 +373,10 @@ fn no_predict() -> wasmtime::Error {
 
 fn failure(failure: Failure) -> wasmtime::Error {
     wasmtime::Error::new(match failure {
+        // Found by fuzzing: a client is told something, whatever the guest says.
+        Failure::Rejected(message) if message.trim().is_empty() => {
+            SandboxError::Rejected("the model refuses this input and does not say why".to_owned())
+        }
         Failure::Rejected(message) => SandboxError::Rejected(message),
         Failure::Failed(message) => SandboxError::Failed(message),
     })

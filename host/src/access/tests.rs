@@ -2,8 +2,6 @@
 
 use std::net::Ipv4Addr;
 
-use hyper::header::HeaderValue;
-
 use super::*;
 use crate::access::pattern::Pattern;
 use crate::access::rate::Limit;
@@ -82,6 +80,25 @@ fn only_an_administrator_administers() {
     assert_eq!(ask("a").unwrap_err().fault.kind, FaultKind::Forbidden);
     assert!(ask("root").is_ok());
     assert!(access.has_administrator());
+}
+
+#[test]
+fn the_admin_port_wants_a_key_once_there_is_one_for_it_and_always_where_others_reach_it() {
+    let nothing = HeaderMap::new();
+    let admitted = |access: &Access, need, exposed, headers: &HeaderMap| {
+        access.admit_to_admin_port(need, exposed, (PEER, headers)).is_ok()
+    };
+    let without = access(vec![key("a")]);
+    assert!(admitted(&without, Need::Admin, false, &nothing));
+    assert!(!admitted(&without, Need::Admin, true, &nothing));
+    let with = access(vec![key("a"), Key { admin: true, ..key("root") }]);
+    let root = headers("x-api-key", "token of root");
+    for exposed in [false, true] {
+        assert!(!admitted(&with, Need::Admin, exposed, &nothing));
+        assert!(!admitted(&with, Need::Admin, exposed, &headers("x-api-key", "token of a")));
+        assert!(admitted(&with, Need::Admin, exposed, &root));
+        assert!(admitted(&with, Need::Health, exposed, &nothing), "probes bring no keys");
+    }
 }
 
 #[test]

@@ -62,7 +62,9 @@ pub(super) fn start(
         value: text.clone(),
         reason: error.to_string(),
     })?;
-    SINK.start(io::stderr())
+    let missing =
+        |lines| tracing::warn!(lines, "lines of the log are missing: standard error was full or closed");
+    SINK.start(io::stderr(), missing)
         .map_err(|error| Defect(format!("cannot start the thread that writes the log: {error}")))?;
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(&SINK).with_ansi(false);
     // A second subscriber in one process: the first stays, as in tests.

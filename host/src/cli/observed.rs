@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 
+use crate::access::Access;
 use crate::config::ObserveConfig;
 use crate::observe::Telemetry;
 use crate::observe::log_filter::LogFilter;
@@ -33,13 +34,20 @@ pub(super) struct Watched {
 
 impl Observed {
     /// Opens files, binds the admin port, starts threads.
-    pub(super) fn start(config: &ObserveConfig, log: LogFilter) -> anyhow::Result<Self> {
+    ///
+    /// # Errors
+    ///
+    /// Also where others than this machine would reach an admin port that nobody has a key for.
+    pub(super) fn start(config: &ObserveConfig, log: LogFilter, access: &Access) -> anyhow::Result<Self> {
         let telemetry = Arc::default();
         let reporter = Reporter::start(config, &telemetry)?;
         let bind = |address: SocketAddr| {
-            if !address.ip().is_loopback() {
-                tracing::warn!(%address, "the admin port asks nobody for a key and is not this machine's alone");
-            }
+            anyhow::ensure!(
+                is_this_machines(address) || access.has_administrator(),
+                "the admin port on {address} would be everybody's: whoever reaches it sees what is served and sets what is \
+                 logged\nhint: give a key `admin = true` in `--auth-file` (`mlhost token new NAME --admin`), or have the \
+                 admin port on 127.0.0.1"
+            );
             TcpListener::bind(address).with_context(|| {
                 format!("cannot listen on {address}\nhint: `--admin-address` names a free port, 0 takes any")
             })
@@ -69,8 +77,14 @@ impl Observed {
             metrics: Metrics::new(sources),
             readiness: service.readiness().clone(),
             log: self.log,
+            access: Arc::clone(&service.access),
+            exposed: listener.local_addr().is_ok_and(|address| !is_this_machines(address)),
         };
         let admin = admin.start(listener).context("cannot start the thread of the admin port")?;
         Ok(Watched { service, admin: Some(admin) })
     }
+}
+
+fn is_this_machines(address: SocketAddr) -> bool {
+    address.ip().to_canonical().is_loopback()
 }

@@ -44,8 +44,8 @@ pub(super) fn run(args: &ServeArgs) -> anyhow::Result<()> {
     let mut config = ServerConfig::on(platform, &environment)?;
     apply(args, &mut config);
     // Before anything is loaded: what is wrong with it is said at once.
-    let observed = Observed::start(&args.observe.config(&environment)?, log)?;
     let door = Door::open(args)?;
+    let observed = Observed::start(&args.observe.config(&environment)?, log, &door.access)?;
     let allowed = LimitsAllowed {
         batching: Batching {
             max_rows: args.max_batch_rows,
@@ -107,11 +107,11 @@ struct Loading {
 // === impl Loading ===
 
 impl Loading {
-    async fn load(&self, mut source: ModelSource) -> anyhow::Result<App> {
+    async fn load(&self, source: ModelSource) -> anyhow::Result<App> {
         model::load_runtime(&self.parts, &source)?;
         let name = source.name.clone();
         let patience = source.time_within(self.patience);
-        let example = self.warm_up.zip(source.example.take());
+        let example = self.warm_up.zip(source.example.clone());
         let app = App::load(source, &self.engine, patience)
             .await
             .with_context(|| format!("cannot load model `{name}`"))?;

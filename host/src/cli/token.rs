@@ -6,17 +6,17 @@ use std::io::{self, Read as _};
 use anyhow::Context as _;
 
 use super::args::{EntryArgs, TokenArgs, TokenCommand};
+use super::output;
 use crate::access::token::{self, Entry};
 
 /// More than any token.
 const LONGEST: u64 = 16 << 10;
 
-#[expect(clippy::print_stdout, clippy::print_stderr, reason = "this command's output")]
 pub(super) fn run(args: &TokenArgs) -> anyhow::Result<()> {
     let (args, token) = match &args.command {
         TokenCommand::New(args) => {
             let token = token::fresh().context("the system has no random numbers to give")?;
-            eprintln!("{token}\n(shown once: the file of keys holds its digest alone)");
+            output::error(format_args!("{token}\n(shown once: the file of keys holds its digest alone)"));
             (args, token)
         }
         TokenCommand::Entry(args) => (args, given()?),
@@ -25,8 +25,7 @@ pub(super) fn run(args: &TokenArgs) -> anyhow::Result<()> {
         !args.name.is_empty() && !args.name.chars().any(char::is_control),
         "a key's name is a text of one line"
     );
-    println!("{}", entry(args).toml(&token));
-    Ok(())
+    output::line(entry(args).toml(&token))
 }
 
 fn entry(args: &EntryArgs) -> Entry {

@@ -3,8 +3,8 @@
 //! `serve::noted` tells of bytes, `serve::connection` of requests, and asks now and then what is due: noting costs a request
 //! some nanoseconds, and no timer is set or reset for one. Closes nothing itself.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::config::ConnectionConfig;
@@ -14,6 +14,8 @@ const SHORTEST_LOOK: Duration = Duration::from_millis(20);
 
 /// How many times within its shortest bound a connection is looked at: what is due is found out that much late.
 const LOOKS: u32 = 4;
+
+const UNREAD: &str = "its client does not read its answer";
 
 /// One connection's doings. All times are nanoseconds since its begin; 0 stands for none.
 #[derive(Debug)]
@@ -31,6 +33,15 @@ pub(crate) struct Activity {
     /// Since when the client reads less than is written, and how much it read meanwhile.
     stalled_since: AtomicU64,
     read_meanwhile: AtomicU64,
+    /// For each answer that is on its way beside others: since when a part of it waits for the client.
+    waiting: Mutex<Vec<Arc<AtomicU64>>>,
+}
+
+/// One answer's waiting for its client: HTTP/2's windows let a client leave one and read the others.
+#[derive(Debug)]
+pub(crate) struct HandOver {
+    activity: Arc<Activity>,
+    since: Arc<AtomicU64>,
 }
 
 /// Of [`ConnectionConfig`], what is judged here.
@@ -59,6 +70,24 @@ pub(crate) enum Due {
 pub(crate) struct UnderWay(Arc<Activity>);
 
 // === impl UnderWay ===
+
+impl UnderWay {
+    /// Its answer's handing over.
+    pub(crate) fn hand_over(&self) -> HandOver {
+        let since = Arc::new(AtomicU64::new(self.0.now()));
+        self.0.waiting().push(Arc::clone(&since));
+        HandOver { activity: Arc::clone(&self.0), since }
+    }
+}
+
+// === impl HandOver ===
+
+impl HandOver {
+    /// The client had room, and was given a part; or there is none to give yet.
+    pub(crate) fn note(&self, given: bool) {
+        self.since.store(if given { self.activity.now() } else { 0 }, Ordering::Relaxed);
+    }
+}
 
 impl Drop for UnderWay {
     fn drop(&mut self) {
@@ -110,6 +139,7 @@ impl Activity {
             idle_since: AtomicU64::new(0),
             stalled_since: AtomicU64::new(0),
             read_meanwhile: AtomicU64::new(0),
+            waiting: Mutex::default(),
         }
     }
 
@@ -172,11 +202,12 @@ impl Activity {
         let look = |until: Instant| Due::Later(until.min(now + self.bounds.look()));
         if self.stalled_since.load(Ordering::Relaxed) != 0 {
             let until = time(&self.stalled_since) + self.bounds.write + self.earned();
-            return if now >= until { Due::Cut("its client does not read its answer") } else { look(until) };
+            return if now >= until { Due::Cut(UNREAD) } else { look(until) };
         }
         // Its own deadline, and its body's rate, bound a request that is under way.
         if self.under_way.load(Ordering::Relaxed) > 0 {
-            return Due::Later(now + self.bounds.look());
+            let left = self.is_left(now);
+            return if left { Due::Cut(UNREAD) } else { Due::Later(now + self.bounds.look()) };
         }
         let requests = self.requests.load(Ordering::Relaxed);
         if requests >= self.bounds.max_requests {
@@ -208,6 +239,24 @@ impl Activity {
             self.under_way.load(Ordering::Relaxed) > 0 || self.stalled_since.load(Ordering::Relaxed) != 0;
         let since = self.begin + Duration::from_nanos(self.idle_since.load(Ordering::Relaxed));
         (!busy).then(|| now.saturating_duration_since(since))
+    }
+
+    /// Whether its client leaves an answer unread, whatever it does about others.
+    fn is_left(&self, now: Instant) -> bool {
+        if !self.multiplexed.load(Ordering::Relaxed) {
+            return false;
+        }
+        let mut waiting = self.waiting();
+        // Those that are gone have nobody else to hold them.
+        waiting.retain(|since| Arc::strong_count(since) > 1);
+        waiting.iter().map(|since| since.load(Ordering::Relaxed)).filter(|since| *since != 0).any(|since| {
+            now.saturating_duration_since(self.begin + Duration::from_nanos(since)) >= self.bounds.write
+        })
+    }
+
+    fn waiting(&self) -> MutexGuard<'_, Vec<Arc<AtomicU64>>> {
+        // Nothing under the lock leaves it half changed.
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The time that a client which reads an answer slowly has earned by what it read.
@@ -300,6 +349,24 @@ mod tests {
         activity.sent(1000);
         activity.stalled();
         assert!(CUT(&due_in(&activity, 21)), "what was read before the stall earns nothing");
+    }
+
+    #[test]
+    fn who_leaves_one_answer_of_many_is_cut_off_and_one_that_is_not_there_yet_is_not_left() {
+        let activity = Arc::new(activity(None));
+        let (under_way, _) = Activity::begin(Arc::clone(&activity), true);
+        let (other, _) = Activity::begin(Arc::clone(&activity), true);
+        let answer = under_way.hand_over();
+        assert!(matches!(due_in(&activity, 19), Due::Later(_)));
+        assert!(CUT(&due_in(&activity, 21)));
+        answer.note(false);
+        assert!(matches!(due_in(&activity, 1000), Due::Later(_)), "the model takes its time");
+        answer.note(true);
+        assert!(CUT(&due_in(&activity, 21)));
+        drop((answer, under_way));
+        assert!(matches!(due_in(&activity, 1000), Due::Later(_)));
+        assert!(activity.waiting().is_empty());
+        drop(other);
     }
 
     #[test]

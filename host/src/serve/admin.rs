@@ -1,12 +1,12 @@
 //! The admin port: metrics, probes, what is served, the log's filter. Not for clients.
 //!
 //! Started by `cli::serve` where the operator gives it an address, on a thread with a runtime of its own: a server whose
-//! workers are all busy still answers. Everything of it is bounded, and nothing of it waits for a request. Without keys: it
-//! listens on this machine alone unless the operator says otherwise.
+//! workers are all busy still answers. Everything of it is bounded, and nothing of it waits for a request. It wants an
+//! administrator's key once there is one, and always where others than this machine reach it; probes bring none.
 
 use std::convert::Infallible;
 use std::io;
-use std::net::TcpListener;
+use std::net::{IpAddr, TcpListener};
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
@@ -22,6 +22,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use serde_json::json;
 use tokio::sync::{Semaphore, oneshot};
 
+use crate::access::{Access, Need, Refusal};
 use crate::catalog::Catalog;
 use crate::observe::log_filter::LogFilter;
 use crate::observe::metrics::Metrics;
@@ -54,6 +55,10 @@ pub struct Admin {
     pub readiness: Readiness,
     /// What is logged.
     pub log: LogFilter,
+    /// Who may ask.
+    pub access: Arc<Access>,
+    /// Whether others than this machine reach it.
+    pub exposed: bool,
 }
 
 /// An admin port that is served until this is dropped.
@@ -93,8 +98,16 @@ impl Admin {
         Ok(AdminThread { stop: Some(stop), thread: Some(thread) })
     }
 
-    async fn answer(&self, request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Infallible> {
+    async fn answer(
+        &self,
+        peer: IpAddr,
+        request: Request<Incoming>,
+    ) -> Result<Response<Full<Bytes>>, Infallible> {
         let (head, body) = request.into_parts();
+        let need = if matches!(head.uri.path(), "/live" | "/ready") { Need::Health } else { Need::Admin };
+        if let Err(refusal) = self.access.admit_to_admin_port(need, self.exposed, (peer, &head.headers)) {
+            return Ok(turn_away(&refusal));
+        }
         let asked = if head.method == Method::HEAD { &Method::GET } else { &head.method };
         let said = match (asked, head.uri.path()) {
             (&Method::GET, "/live") => (StatusCode::OK, TEXT, "live\n".to_owned()),
@@ -183,8 +196,8 @@ async fn serve(listener: &tokio::net::TcpListener, admin: &Arc<Admin>) {
     loop {
         // The semaphore is never closed.
         let Ok(permit) = Arc::clone(&connections).acquire_owned().await else { return };
-        let stream = match listener.accept().await {
-            Ok((stream, _)) => stream,
+        let (stream, peer) = match listener.accept().await {
+            Ok(accepted) => accepted,
             Err(error) => {
                 tracing::warn!(%error, "cannot accept a connection on the admin port");
                 tokio::time::sleep(ACCEPT_PAUSE).await;
@@ -193,7 +206,7 @@ async fn serve(listener: &tokio::net::TcpListener, admin: &Arc<Admin>) {
         };
         let admin = Arc::clone(admin);
         tokio::spawn(async move {
-            let answer = service_fn(|request| admin.answer(request));
+            let answer = service_fn(|request| admin.answer(peer.ip().to_canonical(), request));
             let connection = http1::Builder::new()
                 .timer(TokioTimer::new())
                 .header_read_timeout(PATIENCE)
@@ -215,6 +228,13 @@ fn build() -> Said {
         "profile": if cfg!(debug_assertions) { "debug" } else { "release" },
     });
     (StatusCode::OK, JSON, format!("{build:#}\n"))
+}
+
+fn turn_away(refusal: &Refusal) -> Response<Full<Bytes>> {
+    let status = StatusCode::from_u16(refusal.fault.kind.status()).unwrap_or(StatusCode::FORBIDDEN);
+    let mut response = respond((status, TEXT, format!("{}\n", refusal.fault.public)));
+    refusal.advise(response.headers_mut());
+    response
 }
 
 fn refuse_method(allowed: &'static str) -> Response<Full<Bytes>> {

@@ -143,14 +143,17 @@ impl Http {
             async move {
                 let multiplexed = request.version() == Version::HTTP_2;
                 let (under_way, last) = Activity::begin(activity, multiplexed);
-                // On the heap, and only while there is a request: hyper keeps room for what is awaited here in each
-                // connection, and an idle one would be several times as large.
-                let mut response = Box::pin(service.answer(peer, request)).await?;
+                let mut response = service.answer(peer, request).await?;
                 // HTTP/2 says so in a frame of its own.
                 if !multiplexed && (last || !service.readiness.is_ready()) {
                     response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
                 }
-                Ok::<_, Infallible>(response.map(|body| UntilWritten::new(body, under_way)))
+                let hand_over = multiplexed.then(|| under_way.hand_over());
+                Ok::<_, Infallible>(response.map(|body| UntilWritten {
+                    body,
+                    hand_over,
+                    _under_way: under_way,
+                }))
             }
         });
         self.builder.serve_connection(stream, answer).into_owned()

@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use futures_util::FutureExt as _;
 use hyper::body::Incoming;
-use hyper::header::{ALLOW, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
+use hyper::header::{ALLOW, HeaderValue, RETRY_AFTER};
 use hyper::http::request::Parts;
 use hyper::{Request, Response, StatusCode};
 use mlhost_wire::dialect::Answer;
@@ -244,6 +244,12 @@ impl Service {
             Endpoint::V2(endpoint) => protocol::v2::answer(self, endpoint, exchange, body).await,
             Endpoint::Grpc(endpoint) => protocol::grpc::answer(self, endpoint, exchange, body).await,
             Endpoint::Kserve(endpoint) => protocol::kserve::answer(self, endpoint, exchange, body).await,
+            Endpoint::SageMaker(endpoint) => {
+                protocol::sagemaker::answer(self, endpoint, exchange, body).await
+            }
+            Endpoint::Vertex(endpoint) => protocol::vertex::answer(self, endpoint, exchange, body).await,
+            Endpoint::AzureMl(endpoint) => protocol::azureml::answer(self, endpoint, exchange, body).await,
+            Endpoint::Seldon(endpoint) => protocol::seldon::answer(self, endpoint, exchange, body).await,
         }
     }
 
@@ -253,13 +259,7 @@ impl Service {
             self.telemetry.limits.hit(Limit::Rate);
         }
         let mut response = respond(self.refuse(exchange.protocol, &refusal.fault));
-        let headers = response.headers_mut();
-        if let Some(challenge) = refusal.challenge {
-            headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
-        }
-        if let Some(seconds) = refusal.retry_after {
-            headers.insert(RETRY_AFTER, seconds.into());
-        }
+        refusal.advise(response.headers_mut());
         response
     }
 

@@ -13,7 +13,7 @@ use bytes::Bytes;
 use hyper::body::{Frame, SizeHint};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use crate::serve::activity::{Activity, UnderWay};
+use crate::serve::activity::{Activity, HandOver, UnderWay};
 use crate::serve::response::{Body, BrokenOff};
 
 /// The stream, and what notes it.
@@ -24,17 +24,13 @@ pub(crate) struct Noted<S> {
 
 /// A body, and the note that its request is under way.
 pub(crate) struct UntilWritten {
-    body: Body,
-    _under_way: UnderWay,
+    pub(crate) body: Body,
+    /// Where a client can read other answers and leave this one: when it last took a part of it.
+    pub(crate) hand_over: Option<HandOver>,
+    pub(crate) _under_way: UnderWay,
 }
 
 // === impl UntilWritten ===
-
-impl UntilWritten {
-    pub(crate) fn new(body: Body, under_way: UnderWay) -> Self {
-        Self { body, _under_way: under_way }
-    }
-}
 
 impl hyper::body::Body for UntilWritten {
     type Data = Bytes;
@@ -44,7 +40,11 @@ impl hyper::body::Body for UntilWritten {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BrokenOff>>> {
-        Pin::new(&mut self.body).poll_frame(context)
+        let frame = Pin::new(&mut self.body).poll_frame(context);
+        if let Some(hand_over) = &self.hand_over {
+            hand_over.note(frame.is_ready());
+        }
+        frame
     }
 
     fn is_end_stream(&self) -> bool {

@@ -3,11 +3,14 @@
 //! `host/src/serve` picks the dialect by route. A dialect owns shapes, never meanings: what a fault means is
 //! [`crate::fault::FaultKind`]'s business, and what a value may be is the signature's. Pure functions over bytes.
 
+pub mod azureml;
 pub mod kserve;
 mod media_type;
 pub mod mlflow;
 pub mod sagemaker;
+pub mod seldon;
 pub mod v2;
+pub mod vertex;
 
 use crate::fault::Fault;
 use crate::signature::Signature;

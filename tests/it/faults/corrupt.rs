@@ -166,6 +166,30 @@ fn validate_and_inspect_refuse_what_serve_refuses() {
     }
 }
 
+/// A deployment that copies file by file: what is loaded meanwhile may be half of one version and half of another.
+#[test]
+fn a_version_that_is_still_being_written_is_not_taken() {
+    let folder = tempfile::tempdir().unwrap();
+    with(folder.path(), "labels.txt", b"a\nb\nc\n");
+    let server = Running::start(&["-m", folder.path().to_str().unwrap(), "--watch", "20ms"]);
+    let taken = || server.get("/health?detail").json()["reload"]["taken"].as_u64().unwrap();
+    // The labels decide what `load-context` leaves behind: each version is compiled, which takes longer than the pause.
+    let end = Instant::now() + Duration::from_secs(2);
+    let mut round = 0;
+    while Instant::now() < end {
+        round += 1;
+        fs::write(folder.path().join("labels.txt"), format!("x{round}\ny\nz\n")).unwrap();
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    assert_eq!(taken(), 0, "taken while it was written, in {round} rounds");
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while taken() == 0 {
+        assert!(Instant::now() < deadline, "never taken");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    assert!(server.invoke(FLOWERS).body.contains(&format!("x{round}")), "the last one");
+}
+
 fn refusals(server: &Running) -> u64 {
     server.get("/health?detail").json()["reload"]["refused"].as_u64().unwrap()
 }

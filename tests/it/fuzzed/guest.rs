@@ -25,6 +25,8 @@ const MODULES: &str = "MLHOST_FUZZ_MODULES";
 const PATIENCE: Duration = Duration::from_millis(200);
 /// What one seed may take at most: compiling twice, `load-context`, its calls. Far more than it takes on a busy machine.
 const LONGEST: Duration = Duration::from_secs(60);
+/// For a call that is to succeed on a busy machine.
+const SOON: Duration = Duration::from_secs(30);
 const MEMORY: usize = 8 << 20;
 /// What the guest may hand to the host.
 const DATA: usize = 1 << 20;
@@ -219,6 +221,22 @@ fn every_kept_module_is_a_guest_and_ends_in_time() {
         let component = encode(module.clone()).unwrap_or_else(|| panic!("module {position} is no guest"));
         assert!(border.try_component(&mut Random::new(1), |_, _| Some(component.clone())) > 0);
     }
+}
+
+/// Found by `fuzz/run.sh guest`: a refusal without a word was a 400 without one.
+#[test]
+fn a_refusal_without_a_word_is_given_some() {
+    let border = Border::new(&kept());
+    // No calls; the answer is behind these two words: refused, with a text of no bytes.
+    let words: [u32; 8] = [0, 65536 + 8, 1, 0, 65536, 0, 0, 0];
+    let data = words.into_iter().flat_map(u32::to_le_bytes).collect();
+    let input = Input::Blob(Blob { content_type: "image/png".to_owned(), data });
+    let call = Call { input, params: Vec::new() };
+    let answer = border.runtime.block_on(border.puppet.predict(&call, Instant::now() + SOON));
+    assert!(
+        matches!(&answer, Err(SandboxError::Rejected(said)) if said.contains("does not say why")),
+        "{answer:?}"
+    );
 }
 
 /// The puppet reaches what it is there for: otherwise all that it shows is that nothing was tried.

@@ -37,20 +37,24 @@ impl Sink {
         Self { queue: Mutex::new(queue), filled: Condvar::new(), emptied: Condvar::new() }
     }
 
-    /// Starts the thread that writes to `output`.
+    /// Starts the thread that writes to `output`, and tells `missing` how many lines are, once there is room again.
     ///
     /// # Errors
     ///
     /// When the operating system has no thread to give.
-    pub(super) fn start(&'static self, output: impl Write + Send + 'static) -> io::Result<()> {
-        thread::Builder::new().name("log".to_owned()).spawn(move || self.write_out(output)).map(drop)
+    pub(super) fn start(
+        &'static self,
+        output: impl Write + Send + 'static,
+        missing: impl Fn(u64) + Send + 'static,
+    ) -> io::Result<()> {
+        thread::Builder::new().name("log".to_owned()).spawn(move || self.write_out(output, missing)).map(drop)
     }
 
     fn queue(&self) -> MutexGuard<'_, Queue> {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn write_out(&self, mut output: impl Write) {
+    fn write_out(&self, mut output: impl Write, missing: impl Fn(u64)) {
         let mut text = Vec::new();
         loop {
             let empty = |queue: &mut Queue| queue.text.is_empty();
@@ -59,20 +63,14 @@ impl Sink {
             mem::swap(&mut queue.text, &mut text);
             queue.writing = true;
             drop(queue);
-            let lost = match write_all(&mut output, &text) {
-                // Room again: whoever reads on from here is to know what is missing.
-                Ok(()) => match mem::take(&mut self.queue().lost) {
-                    0 => 0,
-                    lines => {
-                        tracing::warn!(
-                            lines,
-                            "lines of the log are missing: standard error was full or closed"
-                        );
-                        0
-                    }
-                },
-                Err(lines) => lines,
-            };
+            let lost = write_all(&mut output, &text).err().unwrap_or(0);
+            if lost == 0 {
+                // Said by way of this buffer: nobody may hold it meanwhile.
+                let before = mem::take(&mut self.queue().lost);
+                if before > 0 {
+                    missing(before);
+                }
+            }
             text.clear();
             let mut queue = self.queue();
             queue.lost += lost;
@@ -154,7 +152,11 @@ mod tests {
         let sink: &'static Sink = Box::leak(Box::new(Sink::new()));
         let (open, gate) = mpsc::channel();
         let written = Arc::new(Mutex::new(Vec::new()));
-        sink.start(Gate(gate, Arc::clone(&written))).unwrap();
+        let missing = move |lines| {
+            let mut says = sink;
+            writeln!(says, "missing: {lines}").unwrap();
+        };
+        sink.start(Gate(gate, Arc::clone(&written)), missing).unwrap();
         (sink, open, written)
     }
 
@@ -168,12 +170,13 @@ mod tests {
         // The first batch may have been taken already.
         let lost = sink.queue().lost;
         assert!((900..2000).contains(&lost), "{lost}");
-        for _ in 0..3 {
-            let _ = open.send(Ok(()));
+        for _ in 0..4 {
+            open.send(Ok(())).unwrap();
         }
         sink.flush(Duration::from_secs(60));
-        assert_eq!(written.lock().unwrap().len() as u64, (3000 - lost) * 1024);
-        assert_eq!(sink.queue().lost, 0, "said once there is room again");
+        let text = String::from_utf8(written.lock().unwrap().clone()).unwrap();
+        assert_eq!(text.matches('x').count() as u64, (3000 - lost) * 1023);
+        assert_eq!(text.matches(&format!("missing: {lost}\n")).count(), 1, "said once there is room again");
     }
 
     #[test]
@@ -184,8 +187,9 @@ mod tests {
         sink.flush(Duration::from_secs(60));
         assert_eq!(sink.queue().lost, 1);
         open.send(Ok(())).unwrap();
+        open.send(Ok(())).unwrap();
         sink.write_all(b"two\n").unwrap();
         sink.flush(Duration::from_secs(60));
-        assert_eq!(*written.lock().unwrap(), b"two\n");
+        assert_eq!(*written.lock().unwrap(), b"two\nmissing: 1\n");
     }
 }

@@ -11,6 +11,7 @@ use crate::access::Need;
 use crate::fault;
 use crate::serve::exchange::Exchange;
 use crate::serve::handler::Service;
+use crate::serve::openapi;
 use crate::serve::response::{Body, respond};
 use crate::serve::routes::Route;
 
@@ -23,6 +24,10 @@ pub(crate) enum Endpoint {
     Health,
     /// Ours, where MLflow says its own.
     Version,
+    /// What all routes take and give.
+    OpenApi,
+    /// The routes, for people.
+    Docs,
 }
 
 // === impl Endpoint ===
@@ -32,7 +37,7 @@ impl Endpoint {
     pub(crate) fn need(self) -> Need {
         match self {
             Self::Health => Need::Health,
-            Self::Invocations | Self::Version => Need::Key,
+            Self::Invocations | Self::Version | Self::OpenApi | Self::Docs => Need::Key,
         }
     }
 }
@@ -46,6 +51,10 @@ pub(crate) fn health() -> Vec<Route> {
             .about("the same", "every_captured_request_is_answered_as_mlflow_did_or_listed"),
         Route::new(Method::GET, "/version", Endpoint::Version)
             .about("mlhost's version", "every_captured_request_is_answered_as_mlflow_did_or_listed"),
+        Route::new(Method::GET, "/openapi.json", Endpoint::OpenApi)
+            .about("all routes in OpenAPI 3.1", "the_document_says_what_the_model_takes_and_gives"),
+        Route::new(Method::GET, "/docs", Endpoint::Docs)
+            .about("all routes, for people", "the_page_lists_every_route_and_needs_nothing_from_elsewhere"),
     ]
 }
 
@@ -66,6 +75,11 @@ pub(crate) async fn answer(
         Endpoint::Health if service.readiness.is_ready() => plain("\n"),
         Endpoint::Health => return Err(fault::draining()),
         Endpoint::Version => plain(env!("CARGO_PKG_VERSION")),
+        Endpoint::OpenApi => Answer::json(200, openapi::document(service, exchange).to_string().into_bytes()),
+        Endpoint::Docs => Answer {
+            content_type: Some("text/html; charset=utf-8".to_owned()),
+            ..Answer::json(200, openapi::page(service).into_bytes())
+        },
         Endpoint::Invocations => invocations(service, exchange, body).await?,
     };
     Ok(respond(answer))

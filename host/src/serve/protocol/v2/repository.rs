@@ -73,6 +73,7 @@ pub(super) async fn load(
         return Err(Fault::new(FaultKind::BadInput, public));
     }
     let name = exchange.model.as_deref().unwrap_or_default().to_owned();
+    service.may_use(exchange, &name)?;
     service.catalog.load(Wanted { name, from: None, again: true }).await?;
     Ok(Answer::empty(200))
 }
@@ -85,6 +86,7 @@ pub(super) async fn unload(
 ) -> Result<Answer, Fault> {
     let ControlRequest { .. } = request(service, exchange, body).await?;
     let name = exchange.model.as_deref().unwrap_or_default().to_owned();
+    service.may_use(exchange, &name)?;
     service.catalog.unload(&name).await?;
     Ok(Answer::empty(200))
 }

@@ -31,6 +31,8 @@ pub(in crate::dialect) struct Words {
     pub(in crate::dialect) input_data: Option<&'static str>,
     /// Whether rows without names are for the signature's columns in their order.
     pub(in crate::dialect) by_position: bool,
+    /// Whether a parameter such as `2.0` is the integer: to protobuf, and so to Vertex AI, all numbers are floats.
+    pub(in crate::dialect) floats_only: bool,
 }
 
 enum Failure {
@@ -124,7 +126,9 @@ fn read(context: &Context<'_>, signature: &Signature, words: Words) -> Result<De
     };
     let (given, bare) = (parts.params, parts.bare);
     let input = parts.input().map_err(Failure::Fault)?;
-    let params = params::enforce(given.map(RawValue::get), &signature.params).map_err(Failure::Fault)?;
+    let whole = given.filter(|_| words.floats_only).map(|given| params::whole(given.get()));
+    let given = whole.as_deref().or(given.map(RawValue::get));
+    let params = params::enforce(given, &signature.params).map_err(Failure::Fault)?;
     let envelope = if bare { Envelope::Bare } else { Envelope::Predictions };
     Ok(Decoded { call: Call { input, params }, envelope })
 }
@@ -206,7 +210,8 @@ impl<'de> Visitor<'de> for Body<'_, '_> {
                 Key::Params => parts.params = map.next_value()?,
                 Key::InputData => {
                     let value: &RawValue = map.next_value()?;
-                    let split = serde_json::from_str::<Split>(value.get()).is_ok();
+                    let split =
+                        value.get().starts_with('{') && serde_json::from_str::<Split>(value.get()).is_ok();
                     let form = if split { Form::Split } else { Form::Inputs };
                     (parts.forms[form as usize], parts.bare) = (true, true);
                     context.form.set(form);

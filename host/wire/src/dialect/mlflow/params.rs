@@ -57,6 +57,30 @@ pub(in crate::dialect) fn enforce(given: Option<&str>, specs: &[ParamSpec]) -> R
     Err(bad_input(format!("{INVALID_PARAMETERS}{{{}}}", invalid.join(", "))))
 }
 
+/// Parameters whose floats without a fraction are integers; a text that is no JSON stays one.
+pub(super) fn whole(text: &str) -> String {
+    serde_json::from_str(text).map_or_else(|_| text.to_owned(), |json: Json| whole_numbers(json).to_string())
+}
+
+/// Recursion is bounded by the JSON parser.
+fn whole_numbers(json: Json) -> Json {
+    // Up to here a float is exactly one integer.
+    const EXACT: f64 = 9_007_199_254_740_992.0;
+    match json {
+        Json::Number(number) => match number.as_f64() {
+            Some(value) if number.is_f64() && value.fract() == 0.0 && value.abs() <= EXACT => {
+                Json::from(value as i64)
+            }
+            _ => Json::Number(number),
+        },
+        Json::Array(items) => items.into_iter().map(whole_numbers).collect(),
+        Json::Object(items) => {
+            Json::Object(items.into_iter().map(|(key, value)| (key, whole_numbers(value))).collect())
+        }
+        other => other,
+    }
+}
+
 fn value(json: &Json, spec: &ParamSpec) -> Result<Value, Problem> {
     let failed =
         |problem| format!("Failed to validate type and shape for {}, error: {problem}", described(spec));
