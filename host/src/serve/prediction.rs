@@ -119,7 +119,7 @@ impl Service {
             FaultKind::TooLarge => Limit::Body,
             FaultKind::Overloaded => Limit::Bodies,
             FaultKind::TooSlow => Limit::BodyRate,
-            FaultKind::Deadline | FaultKind::TooSlow => Limit::Time,
+            FaultKind::Deadline => Limit::Time,
             _ => return,
         };
         self.telemetry.limits.hit(limit);
