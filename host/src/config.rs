@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use mlhost_bundle::{Batching, BundleError, Grant, quantity};
 use mlhost_nn::GraphOptions;
-use mlhost_sandbox::{Limits, WasiGrants};
+use mlhost_sandbox::Limits;
 use mlhost_wire::dialect::mlflow::Compat;
 
 use crate::serve::cors::Cors;
@@ -23,6 +23,10 @@ pub use connections::ConnectionConfig;
 mod model_config;
 
 pub use model_config::{model_config_overrides, override_model_config};
+
+mod grants;
+
+pub use grants::resolve_grants;
 
 mod grpc;
 
@@ -455,27 +459,6 @@ fn described(error: &BundleError) -> String {
         Some(hint) => format!("{error}\nhint: {hint}"),
         None => error.to_string(),
     }
-}
-
-/// Grants with their values: a granted variable that is not set is not there in the sandbox either.
-#[must_use]
-pub fn resolve_grants(grants: &[Grant]) -> WasiGrants {
-    resolve_grants_in(grants, &|name| std::env::var_os(name))
-}
-
-fn resolve_grants_in(grants: &[Grant], environment: Environment<'_>) -> WasiGrants {
-    let mut resolved = WasiGrants::default();
-    for grant in grants {
-        match grant {
-            Grant::Environment(name) => {
-                if let Some(value) = environment(name) {
-                    resolved.environment.push((name.clone(), value.to_string_lossy().into_owned()));
-                }
-            }
-            Grant::Read(directory) => resolved.read.push(directory.clone()),
-        }
-    }
-    resolved
 }
 
 /// What the real environment says.

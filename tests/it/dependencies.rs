@@ -30,7 +30,7 @@ const MAY_DEPEND_ON: [(&str, &[&str]); 9] = [
 const FOR_TESTS: [(&str, &str); 1] = [("mlhost", "mlhost-guest")];
 
 /// Libraries that one package alone may know, for tests too.
-const KNOWN_ONLY_TO: [(&str, &str); 16] = [
+const KNOWN_ONLY_TO: [(&str, &str); 15] = [
     ("clap", "mlhost"),
     ("cranelift-codegen", "mlhost-sandbox"),
     ("http-body-util", "mlhost"),
@@ -39,7 +39,6 @@ const KNOWN_ONLY_TO: [(&str, &str); 16] = [
     ("object_store", "mlhost-registry"),
     ("ort", "mlhost-nn"),
     ("parquet", "mlhost-wire"),
-    ("prost", "mlhost-proto"),
     ("prost-build", "mlhost-proto"),
     ("protox", "mlhost-proto"),
     ("reqwest", "mlhost-registry"),

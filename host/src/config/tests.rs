@@ -61,7 +61,7 @@ fn a_bundle_gets_what_it_asks_for_up_to_what_is_allowed() {
 #[test]
 fn a_granted_variable_brings_its_value_and_an_unset_one_nothing() {
     let grants = ["env:TZ", "env:UNSET"].map(|text| parse_grant(text).unwrap());
-    let resolved = resolve_grants_in(&grants, &environment(&[("TZ", "UTC"), ("SECRET", "x")]));
+    let resolved = super::grants::resolve_grants_in(&grants, &environment(&[("TZ", "UTC"), ("SECRET", "x")]));
     assert_eq!(resolved.environment, [("TZ".to_owned(), "UTC".to_owned())]);
 }
 
