@@ -81,7 +81,7 @@ pub(crate) fn answered(output: Output, envelope: Envelope, interface: &Interface
         }
         // What is asked of outputs is the client's to say, and what they are the guest's.
         Err(fault) => {
-            assert!(matches!(fault.kind, FaultKind::BadInput | FaultKind::GuestTrapped), "{fault:?}")
+            assert!(matches!(fault.kind, FaultKind::BadInput | FaultKind::GuestTrapped), "{fault:?}");
         }
     }
 }

@@ -408,7 +408,7 @@ fn a_stream_answers_each_request_in_order_and_goes_on_after_one_that_fails() {
     }
     let asked = ModelStatisticsRequest::default();
     let counted: ModelStatisticsResponse = call(&connection, &inference("ModelStatistics"), &asked).unwrap();
-    let counted = counted.model_stats[0].inference_stats.clone().unwrap();
+    let counted = counted.model_stats[0].inference_stats.unwrap();
     assert_eq!((counted.success.unwrap().count, counted.fail.unwrap().count), (19, 1));
 
     let open = connection.open(STREAM, GRPC);

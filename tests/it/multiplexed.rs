@@ -77,6 +77,10 @@ impl Multiplexed {
         Self { runtime, sender, driver, authority: address.to_owned() }
     }
 
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "each is a part of its own; a struct would be made for this call alone"
+    )]
     fn request(&self, method: &str, path: &str, headers: &[(&str, &str)], body: Body) -> Request<Body> {
         let mut request = Request::builder().method(method).uri(format!("http://{}{path}", self.authority));
         for (name, value) in headers {
@@ -93,6 +97,10 @@ impl Multiplexed {
         self.send("POST", path, &[("content-type", content_type)], body)
     }
 
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "each is a part of its own; a struct would be made for this call alone"
+    )]
     pub(crate) fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
         let body = Full::new(Bytes::copy_from_slice(body)).boxed_unsync();
         let mut answers = self.at_once([self.request(method, path, headers, body)]);
@@ -100,6 +108,10 @@ impl Multiplexed {
     }
 
     /// The same request `count` times, all of them before the first is answered.
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "each is a part of its own; a struct would be made for this call alone"
+    )]
     pub(crate) fn many(
         &self,
         count: usize,

@@ -140,6 +140,10 @@ impl Running {
     }
 
     /// Any request, just as it is given. Follows no redirect.
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "each is a part of its own; a struct would be made for this call alone"
+    )]
     pub(crate) fn ask(
         &self,
         method: &str,
@@ -178,11 +182,19 @@ impl Running {
     }
 
     /// Any method with headers and a body.
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "each is a part of its own; a struct would be made for this call alone"
+    )]
     pub(crate) fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
         send(self.address(), method, path, headers, body)
     }
 
     /// The same to its admin port, where it has one.
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "each is a part of its own; a struct would be made for this call alone"
+    )]
     pub(crate) fn admin(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
         send(self.ready["admin"].as_str().unwrap(), method, path, headers, body)
     }
@@ -280,6 +292,10 @@ fn agent() -> ureq::Agent {
     ureq::Agent::config_builder().http_status_as_error(false).timeout_global(Some(PATIENCE)).build().into()
 }
 
+#[expect(
+    clippy::too_many_arguments,
+    reason = "each is a part of its own; a struct would be made for this call alone"
+)]
 fn send(address: &str, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
     let agent: ureq::Agent = ureq::Agent::config_builder()
         .http_status_as_error(false)

@@ -84,6 +84,7 @@ pub(super) fn start(
     })
 }
 
+#[expect(clippy::type_complexity, reason = "named once, where it is made")]
 fn changing<S: 'static>(
     handle: Handle<EnvFilter, S>,
 ) -> Box<dyn Fn(&str) -> Result<(), String> + Send + Sync> {

@@ -135,6 +135,10 @@ struct Ready {
     admin: Option<SocketAddr>,
 }
 
+#[expect(
+    clippy::too_many_arguments,
+    reason = "each is a part of its own; a struct would be made for this call alone"
+)]
 async fn serve(
     deployment: Arc<Deployment>,
     config: ServerConfig,

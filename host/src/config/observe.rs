@@ -81,7 +81,7 @@ impl Ratio {
     #[must_use]
     pub fn new(part: f64) -> Option<Self> {
         // Saturates: 1 is 2^63 exactly.
-        (0.0..=1.0).contains(&part).then(|| Self { threshold: (part * (1_u64 << 63) as f64) as u64 })
+        (0.0..=1.0).contains(&part).then_some(Self { threshold: (part * (1_u64 << 63) as f64) as u64 })
     }
 
     /// Whether something with this number, of numbers spread evenly, belongs to the part.

@@ -301,6 +301,7 @@ pub(crate) fn tell_known(request: &HeaderMap, response: &mut Response<Body>) {
 mod tests {
     use super::*;
 
+    #[expect(clippy::needless_pass_by_value, reason = "whoever calls has made it for this")]
     fn headers(name: hyper::header::HeaderName, values: &[&str]) -> HeaderMap {
         let mut headers = HeaderMap::new();
         for value in values {

@@ -70,6 +70,7 @@ pub(crate) enum Endpoint {
 
 /// The routes of every protocol that is served. A platform's own come first: it is what calls them.
 pub(crate) fn routes(platform: &PlatformConfig) -> Vec<Vec<Route>> {
+    #[expect(clippy::type_complexity, reason = "named once, where it is made")]
     let lists: [(ServedProtocol, fn(&PlatformConfig) -> Vec<Route>); 7] = [
         (ServedProtocol::SageMaker, sagemaker::routes),
         (ServedProtocol::Vertex, vertex::routes),

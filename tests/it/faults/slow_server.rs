@@ -116,6 +116,10 @@ impl Shared {
         }
     }
 
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "each is a part of its own; a struct would be made for this call alone"
+    )]
     fn send(
         &self,
         stream: &mut TcpStream,

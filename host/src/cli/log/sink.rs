@@ -150,6 +150,7 @@ mod tests {
         }
     }
 
+    #[expect(clippy::type_complexity, reason = "named once, where it is made")]
     fn sink() -> (&'static Sink, mpsc::Sender<io::Result<()>>, Arc<Mutex<Vec<u8>>>) {
         let sink: &'static Sink = Box::leak(Box::new(Sink::new()));
         let (open, gate) = mpsc::channel();

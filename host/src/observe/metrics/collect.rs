@@ -90,6 +90,10 @@ impl<'a> Scrape<'_, 'a> {
     }
 
     /// A value for each release; a release without one is left out.
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "each is a part of its own; a struct would be made for this call alone"
+    )]
     fn of_releases<'r, V>(
         &mut self,
         metric: &Metric,

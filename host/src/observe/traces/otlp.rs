@@ -70,6 +70,7 @@ impl Collector {
     }
 
     /// A request's own span first, then its stages'.
+    #[expect(clippy::needless_pass_by_value, reason = "whoever calls has made it for this")]
     fn spans(&self, request: Finished) -> Vec<SpanData> {
         let state = request.state.as_deref().and_then(|state| state.parse().ok()).unwrap_or_default();
         let mut spans = Vec::with_capacity(1 + Stage::ALL.len());
@@ -125,6 +126,10 @@ impl Collector {
         }
     }
 
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "each is a part of its own; a struct would be made for this call alone"
+    )]
     fn stage(&self, request: &Finished, stage: Stage, start: SystemTime, took: Duration) -> SpanData {
         SpanData {
             span_context: context(request.place.trace, random::number(), TraceState::default()),

@@ -120,6 +120,7 @@ impl Models {
     }
 
     /// JSON of `schema`, with the example where there is one.
+    #[expect(clippy::needless_pass_by_value, reason = "whoever calls has made it for this")]
     pub(super) fn json_request(&self, schema: Value) -> Map<String, Value> {
         let mut media = json!({ "schema": schema });
         if let Some(example) = self.example() {

@@ -37,11 +37,13 @@ impl Operation {
     }
 
     /// The body that it takes: media types and what they hold.
+    #[expect(clippy::needless_pass_by_value, reason = "whoever calls has made it for this")]
     pub(super) fn taking(self, content: Value) -> Self {
         Self { request: Some(json!({ "required": true, "content": content })), ..self }
     }
 
     /// The same, which may be left out.
+    #[expect(clippy::needless_pass_by_value, reason = "whoever calls has made it for this")]
     pub(super) fn taking_perhaps(self, content: Value) -> Self {
         Self { request: Some(json!({ "required": false, "content": content })), ..self }
     }
@@ -76,6 +78,7 @@ pub(super) fn reference(name: &str) -> Value {
 }
 
 /// JSON of one schema.
+#[expect(clippy::needless_pass_by_value, reason = "whoever calls has made it for this")]
 pub(super) fn of_json(schema: Value) -> Value {
     json!({ "application/json": { "schema": schema } })
 }

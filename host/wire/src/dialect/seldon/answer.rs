@@ -12,6 +12,7 @@ use crate::fault::{Fault, FaultKind};
 use crate::values::{ElementType, Output, Tensor};
 
 /// An answer to bytes.
+#[expect(clippy::needless_pass_by_value, reason = "whoever calls has made it for this")]
 pub(super) fn encode(output: Output, envelope: Envelope, compat: Compat) -> Result<Answer, Fault> {
     let mut body = Vec::new();
     match (output, envelope.form) {
@@ -47,6 +48,10 @@ fn json(body: &mut Vec<u8>, text: String) -> Result<(), Fault> {
     field(body, key, &Output::Json(text), Layout::Named, Compat::Sane)
 }
 
+#[expect(
+    clippy::too_many_arguments,
+    reason = "each is a part of its own; a struct would be made for this call alone"
+)]
 fn field(
     body: &mut Vec<u8>,
     key: &str,

@@ -92,6 +92,7 @@ fn of_tensors(tensors: Vec<NamedTensor>) -> Result<Vec<InferTensor>, Fault> {
     Ok(outputs)
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "whoever calls has made it for this")]
 fn of_json(text: String, interface: &Interface) -> Result<InferTensor, Fault> {
     serde_json::from_str::<IgnoredAny>(&text).map_err(|error| broken(format!("it is not JSON: {error}")))?;
     let name = match &interface.signature.outputs {

@@ -149,7 +149,7 @@ pub(super) fn push_data(out: &mut Vec<u8>, tensor: &InferTensor) {
     }
     match &tensor.elements {
         Elements::Boolean(values) => {
-            each!(values, |out: &mut Vec<u8>, value: &u8| push_boolean(out, *value != 0))
+            each!(values, |out: &mut Vec<u8>, value: &u8| push_boolean(out, *value != 0));
         }
         Elements::F32(values) => each!(values, |out: &mut Vec<u8>, value: &f32| push_single(out, *value)),
         Elements::F64(values) => each!(values, |out: &mut Vec<u8>, value: &f64| push_double(out, *value)),
@@ -160,23 +160,23 @@ pub(super) fn push_data(out: &mut Vec<u8>, tensor: &InferTensor) {
             each!(values, |out: &mut Vec<u8>, bits: &u16| push_single(out, bf16::from_bits(*bits).to_f32()));
         }
         Elements::S8(values) => {
-            each!(values, |out: &mut Vec<u8>, value: &i8| push_signed(out, (*value).into()))
+            each!(values, |out: &mut Vec<u8>, value: &i8| push_signed(out, (*value).into()));
         }
         Elements::S16(values) => {
-            each!(values, |out: &mut Vec<u8>, value: &i16| push_signed(out, (*value).into()))
+            each!(values, |out: &mut Vec<u8>, value: &i16| push_signed(out, (*value).into()));
         }
         Elements::S32(values) => {
-            each!(values, |out: &mut Vec<u8>, value: &i32| push_signed(out, (*value).into()))
+            each!(values, |out: &mut Vec<u8>, value: &i32| push_signed(out, (*value).into()));
         }
         Elements::S64(values) => each!(values, |out: &mut Vec<u8>, value: &i64| push_signed(out, *value)),
         Elements::U8(values) => {
-            each!(values, |out: &mut Vec<u8>, value: &u8| push_unsigned(out, (*value).into()))
+            each!(values, |out: &mut Vec<u8>, value: &u8| push_unsigned(out, (*value).into()));
         }
         Elements::U16(values) => {
-            each!(values, |out: &mut Vec<u8>, value: &u16| push_unsigned(out, (*value).into()))
+            each!(values, |out: &mut Vec<u8>, value: &u16| push_unsigned(out, (*value).into()));
         }
         Elements::U32(values) => {
-            each!(values, |out: &mut Vec<u8>, value: &u32| push_unsigned(out, (*value).into()))
+            each!(values, |out: &mut Vec<u8>, value: &u32| push_unsigned(out, (*value).into()));
         }
         Elements::U64(values) => each!(values, |out: &mut Vec<u8>, value: &u64| push_unsigned(out, *value)),
         Elements::Text(packed) => {
