@@ -1,5 +1,5 @@
-//! The HTTP server: [`server`] accepts, [`handler`] finds the route, the protocols answer by way of [`prediction`],
-//! [`body`] bounds what is read, [`report`] tells operators, [`admin`] is their own port.
+//! The HTTP server: [`server`] accepts, [`handler`] finds the route, the protocols answer by way of `prediction`,
+//! [`body`] bounds what is read, `report` tells operators, [`admin`] is their own port.
 //!
 //! Called by `cli::serve` with a [`crate::catalog::Catalog`]. The only part of mlhost that serves HTTP.
 
