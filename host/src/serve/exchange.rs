@@ -66,7 +66,7 @@ impl<'a> Exchange<'a> {
     }
 }
 
-impl Exchange<'_> {
+impl<'a> Exchange<'a> {
     /// Names its model and version, which do not stand in its path; empty ones are none.
     pub(crate) fn name_model(&mut self, model: String, version: String) {
         let named = |name: String| Some(name).filter(|name| !name.is_empty()).map(Cow::Owned);
@@ -88,8 +88,8 @@ impl Exchange<'_> {
     /// # Errors
     ///
     /// [`FaultKind::UnsupportedMedia`] where it is not ASCII.
-    pub(crate) fn content_type(&self) -> Result<Option<&str>, Fault> {
-        match self.headers().get(CONTENT_TYPE).map(HeaderValue::to_str) {
+    pub(crate) fn content_type(&self) -> Result<Option<&'a str>, Fault> {
+        match self.head.headers.get(CONTENT_TYPE).map(HeaderValue::to_str) {
             Some(Ok(text)) => Ok(Some(text)),
             Some(Err(_)) => {
                 Err(Fault::new(FaultKind::UnsupportedMedia, "the Content-Type header is not ASCII"))

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use hyper::body::Incoming;
-use mlhost_wire::dialect::Decoded;
+use mlhost_wire::dialect::{Answer, Decoded, Dialect, Request};
 use mlhost_wire::fault::{Fault, FaultKind};
 use mlhost_wire::values::Reply;
 
@@ -49,6 +49,42 @@ impl Service {
             self.note_unread(fault.kind);
         }
         read
+    }
+
+    /// Predicts on a whole body in `dialect`, within all bounds, and has it spell the answer.
+    ///
+    /// # Errors
+    ///
+    /// Whatever ends a request.
+    pub(crate) async fn predict_on<D: Dialect>(
+        &self,
+        exchange: &mut Exchange<'_>,
+        dialect: &D,
+        body: Incoming,
+    ) -> Result<Answer, Fault> {
+        let held = self.read(exchange, body).await?;
+        let body = held.contiguous();
+        let request = Request { content_type: exchange.content_type()?, body: &body };
+        self.predict_in(exchange, dialect, request).await
+    }
+
+    /// The same on what a dialect reads, where it is not the body as it came.
+    ///
+    /// # Errors
+    ///
+    /// Whatever ends a request.
+    pub(crate) async fn predict_in<D: Dialect>(
+        &self,
+        exchange: &mut Exchange<'_>,
+        dialect: &D,
+        request: Request<'_>,
+    ) -> Result<Answer, Fault> {
+        self.predict(
+            exchange,
+            |release| dialect.decode(request, &release.app.interface),
+            |_, reply, envelope| dialect.encode(reply, envelope),
+        )
+        .await
     }
 
     /// Predicts on what `decode` makes of the request, once the body is there, and has `encode` spell the answer.

@@ -17,6 +17,11 @@ pub(crate) type BrokenOff = Box<dyn Error + Send + Sync>;
 /// An answer's body: in one piece, which nearly all are, or as it comes.
 pub(crate) type Body = Either<Full<Bytes>, UnsyncBoxBody<Bytes, BrokenOff>>;
 
+/// 200 and a JSON value.
+pub(crate) fn json_of(value: &serde_json::Value) -> Answer {
+    Answer::json(200, value.to_string().into_bytes())
+}
+
 /// The response that spells `answer`.
 pub(crate) fn respond(answer: Answer) -> Response<Body> {
     let mut response = Response::new(Either::Left(Full::new(Bytes::from(answer.body))));

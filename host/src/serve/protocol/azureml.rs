@@ -9,7 +9,7 @@ use hyper::body::Incoming;
 use hyper::header::{ALLOW, HeaderMap, HeaderName, HeaderValue};
 use hyper::{Method, Response};
 use mlhost_wire::dialect::azureml::AzureMl;
-use mlhost_wire::dialect::{Answer, Dialect as _, Request};
+use mlhost_wire::dialect::{Answer, Request};
 use mlhost_wire::fault::{Fault, FaultKind};
 use percent_encoding::percent_decode_str;
 use serde_json::{Map, Value, json};
@@ -104,7 +104,7 @@ pub(crate) async fn answer(
         Endpoint::Health => Err(fault::draining()),
         Endpoint::ScoreOptions => Ok(Answer::empty(200)),
         Endpoint::Swagger => swagger(service, exchange),
-        Endpoint::Score => score(service, exchange, body).await,
+        Endpoint::Score => service.predict_on(exchange, &dialect_of(service), body).await,
         Endpoint::ScoreQuery => score_query(service, exchange).await,
     };
     let predicts = matches!(endpoint, Endpoint::Score | Endpoint::ScoreQuery);
@@ -132,13 +132,6 @@ pub(crate) async fn answer(
     Ok(response)
 }
 
-async fn score(service: &Service, exchange: &mut Exchange<'_>, body: Incoming) -> Result<Answer, Fault> {
-    let held = service.read(exchange, body).await?;
-    let body = held.contiguous();
-    let content_type = exchange.content_type()?.map(str::to_owned);
-    predict(service, exchange, Request { content_type: content_type.as_deref(), body: &body }).await
-}
-
 /// `/score?a=1&b=x`, a row of texts, which are cast to the model's types.
 async fn score_query(service: &Service, exchange: &mut Exchange<'_>) -> Result<Answer, Fault> {
     let row: Map<String, Value> = exchange.head.uri.query().map(row).unwrap_or_default();
@@ -147,7 +140,8 @@ async fn score_query(service: &Service, exchange: &mut Exchange<'_>) -> Result<A
         return Err(Fault::new(FaultKind::BadInput, public));
     }
     let body = json!({ "dataframe_records": [row] }).to_string();
-    predict(service, exchange, Request { content_type: None, body: body.as_bytes() }).await
+    let request = Request { content_type: None, body: body.as_bytes() };
+    service.predict_in(exchange, &dialect_of(service), request).await
 }
 
 fn row(query: &str) -> Map<String, Value> {
@@ -164,19 +158,8 @@ fn row(query: &str) -> Map<String, Value> {
         .collect()
 }
 
-async fn predict(
-    service: &Service,
-    exchange: &mut Exchange<'_>,
-    request: Request<'_>,
-) -> Result<Answer, Fault> {
-    let dialect = AzureMl { compat: service.config.compat };
-    service
-        .predict(
-            exchange,
-            |release| dialect.decode(request, &release.app.interface),
-            |_, reply, envelope| dialect.encode(reply, envelope),
-        )
-        .await
+fn dialect_of(service: &Service) -> AzureMl {
+    AzureMl { compat: service.config.compat }
 }
 
 fn swagger(service: &Service, exchange: &Exchange<'_>) -> Result<Answer, Fault> {

@@ -5,14 +5,13 @@
 use hyper::body::Incoming;
 use hyper::{Method, Response};
 use mlhost_wire::dialect::kserve::Kserve;
-use mlhost_wire::dialect::{Answer, Dialect as _, Request};
 use mlhost_wire::fault::{Fault, FaultKind};
 use serde_json::json;
 
 use crate::access::Need;
 use crate::serve::exchange::Exchange;
 use crate::serve::handler::Service;
-use crate::serve::response::{Body, respond};
+use crate::serve::response::{Body, json_of, respond};
 use crate::serve::routes::Route;
 
 /// What its routes lead to.
@@ -61,35 +60,23 @@ pub(crate) async fn answer(
     let answer = match endpoint {
         Endpoint::Models => {
             let names: Vec<String> = service.models(exchange).into_iter().map(|(name, _)| name).collect();
-            Answer::json(200, json!({ "models": names }).to_string().into_bytes())
+            json_of(&json!({ "models": names }))
         }
         Endpoint::Ready => {
             let deployment = service.model(exchange)?;
             let name = deployment.name();
             // Not ready is a fault.
             deployment.version(None)?;
-            Answer::json(200, json!({ "name": name, "ready": true }).to_string().into_bytes())
+            json_of(&json!({ "name": name, "ready": true }))
         }
-        Endpoint::Predict => predict(service, exchange, body).await?,
+        Endpoint::Predict => {
+            let dialect = Kserve { compat: service.config.compat };
+            service.predict_on(exchange, &dialect, body).await?
+        }
         Endpoint::Explain => {
             service.model(exchange)?;
             return Err(Fault::new(FaultKind::NotFound, "no model here explains; `:predict` predicts"));
         }
     };
     Ok(respond(answer))
-}
-
-async fn predict(service: &Service, exchange: &mut Exchange<'_>, body: Incoming) -> Result<Answer, Fault> {
-    let held = service.read(exchange, body).await?;
-    let body = held.contiguous();
-    let content_type = exchange.content_type()?.map(str::to_owned);
-    let request = Request { content_type: content_type.as_deref(), body: &body };
-    let dialect = Kserve { compat: service.config.compat };
-    service
-        .predict(
-            exchange,
-            |release| dialect.decode(request, &release.app.interface),
-            |_, reply, envelope| dialect.encode(reply, envelope),
-        )
-        .await
 }

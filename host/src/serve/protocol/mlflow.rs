@@ -4,7 +4,7 @@
 
 use hyper::body::Incoming;
 use hyper::{Method, Response};
-use mlhost_wire::dialect::{Answer, Dialect as _, Request};
+use mlhost_wire::dialect::Answer;
 use mlhost_wire::fault::Fault;
 
 use crate::access::Need;
@@ -80,28 +80,9 @@ pub(crate) async fn answer(
             content_type: Some("text/html; charset=utf-8".to_owned()),
             ..Answer::json(200, openapi::page(service).into_bytes())
         },
-        Endpoint::Invocations => invocations(service, exchange, body).await?,
+        Endpoint::Invocations => service.predict_on(exchange, &service.mlflow, body).await?,
     };
     Ok(respond(answer))
-}
-
-async fn invocations(
-    service: &Service,
-    exchange: &mut Exchange<'_>,
-    body: Incoming,
-) -> Result<Answer, Fault> {
-    let held = service.read(exchange, body).await?;
-    let body = held.contiguous();
-    let content_type = exchange.content_type()?.map(str::to_owned);
-    let request = Request { content_type: content_type.as_deref(), body: &body };
-    let dialect = service.mlflow;
-    service
-        .predict(
-            exchange,
-            |release| dialect.decode(request, &release.app.interface),
-            |_, reply, envelope| dialect.encode(reply, envelope),
-        )
-        .await
 }
 
 /// MLflow's health and version routes say `application/json` over bodies that are not: clients rely on neither.

@@ -5,8 +5,8 @@
 
 use hyper::body::Incoming;
 use hyper::{Method, Response};
+use mlhost_wire::dialect::Answer;
 use mlhost_wire::dialect::sagemaker::SageMaker;
-use mlhost_wire::dialect::{Answer, Dialect as _, Request};
 use mlhost_wire::fault::{Fault, FaultKind};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -18,7 +18,7 @@ use crate::deployment::Deployment;
 use crate::fault;
 use crate::serve::exchange::Exchange;
 use crate::serve::handler::Service;
-use crate::serve::response::{Body, respond};
+use crate::serve::response::{Body, json_of, respond};
 use crate::serve::routes::Route;
 
 /// What a client says of its request, which comes back with the answer.
@@ -135,18 +135,8 @@ async fn predict(service: &Service, exchange: &mut Exchange<'_>, body: Incoming)
     }
     let attributes = header(exchange, CUSTOM_ATTRIBUTES);
     let accept = header(exchange, "accept");
-    let held = service.read(exchange, body).await?;
-    let body = held.contiguous();
-    let content_type = exchange.content_type()?.map(str::to_owned);
-    let request = Request { content_type: content_type.as_deref(), body: &body };
     let dialect = SageMaker { compat: service.config.compat, accept: accept.as_deref() };
-    let mut answer = service
-        .predict(
-            exchange,
-            |release| dialect.decode(request, &release.app.interface),
-            |_, reply, envelope| dialect.encode(reply, envelope),
-        )
-        .await?;
+    let mut answer = service.predict_on(exchange, &dialect, body).await?;
     if let Some(attributes) = attributes {
         answer.headers.push((CUSTOM_ATTRIBUTES, attributes));
     }
@@ -156,8 +146,4 @@ async fn predict(service: &Service, exchange: &mut Exchange<'_>, body: Incoming)
 fn described(deployment: &Deployment) -> Value {
     let url = deployment.current().map(|release| release.version.uri.clone()).unwrap_or_default();
     json!({ "modelName": deployment.name(), "modelUrl": url })
-}
-
-fn json_of(value: &Value) -> Answer {
-    Answer::json(200, value.to_string().into_bytes())
 }

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use hyper::body::Incoming;
 use hyper::{Method, Response};
 use mlhost_wire::dialect::seldon::Seldon;
-use mlhost_wire::dialect::{Answer, Dialect as _, Request};
+use mlhost_wire::dialect::{Answer, Request};
 use mlhost_wire::fault::{Fault, FaultKind};
 use mlhost_wire::signature::{Schema, Signature};
 use percent_encoding::percent_decode;
@@ -19,7 +19,7 @@ use crate::fault;
 use crate::serve::exchange::Exchange;
 use crate::serve::handler::Service;
 use crate::serve::identifier;
-use crate::serve::response::{Body, respond};
+use crate::serve::response::{Body, json_of, respond};
 use crate::serve::routes::Route;
 
 /// The header that names a request as `meta.puid` does.
@@ -112,13 +112,7 @@ async fn predict(service: &Service, exchange: &mut Exchange<'_>, body: Incoming)
     let puid = exchange.header(PUID).map_or_else(identifier::random, str::to_owned);
     let request = Request { content_type: None, body: &body };
     let dialect = Seldon { compat: service.config.compat, puid: &puid };
-    let mut answer = service
-        .predict(
-            exchange,
-            |release| dialect.decode(request, &release.app.interface),
-            |_, reply, envelope| dialect.encode(reply, envelope),
-        )
-        .await?;
+    let mut answer = service.predict_in(exchange, &dialect, request).await?;
     if exchange.header(PUID).is_some() {
         answer.headers.push((PUID, puid));
     }
@@ -186,10 +180,6 @@ fn described(schema: Option<&Schema>) -> Value {
             _ => json!([{ "messagetype": "jsonData", "schema": {} }]),
         },
     }
-}
-
-fn json_of(value: &Value) -> Answer {
-    Answer::json(200, value.to_string().into_bytes())
 }
 
 fn plain(text: &str) -> Answer {

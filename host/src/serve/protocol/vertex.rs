@@ -4,8 +4,8 @@
 
 use hyper::body::Incoming;
 use hyper::{Method, Response};
+use mlhost_wire::dialect::Answer;
 use mlhost_wire::dialect::vertex::Vertex;
-use mlhost_wire::dialect::{Answer, Dialect as _, Request};
 use mlhost_wire::fault::Fault;
 
 use crate::access::Need;
@@ -63,21 +63,9 @@ pub(crate) async fn answer(
     match endpoint {
         Endpoint::Health if service.readiness.is_ready() => Ok(respond(Answer::json(200, b"{}".to_vec()))),
         Endpoint::Health => Err(fault::draining()),
-        Endpoint::Predict => predict(service, exchange, body).await.map(respond),
+        Endpoint::Predict => {
+            let dialect = Vertex { compat: service.config.compat };
+            service.predict_on(exchange, &dialect, body).await.map(respond)
+        }
     }
-}
-
-async fn predict(service: &Service, exchange: &mut Exchange<'_>, body: Incoming) -> Result<Answer, Fault> {
-    let held = service.read(exchange, body).await?;
-    let body = held.contiguous();
-    let content_type = exchange.content_type()?.map(str::to_owned);
-    let request = Request { content_type: content_type.as_deref(), body: &body };
-    let dialect = Vertex { compat: service.config.compat };
-    service
-        .predict(
-            exchange,
-            |release| dialect.decode(request, &release.app.interface),
-            |_, reply, envelope| dialect.encode(reply, envelope),
-        )
-        .await
 }
