@@ -124,19 +124,7 @@ impl Running {
 
     /// Any method without a body. Follows no redirect: where one leads is part of the answer.
     pub(crate) fn request(&self, method: &str, path: &str) -> Answer {
-        let agent: ureq::Agent = ureq::Agent::config_builder()
-            .http_status_as_error(false)
-            .max_redirects(0)
-            .allow_non_standard_methods(true)
-            .timeout_global(Some(PATIENCE))
-            .build()
-            .into();
-        let request = ureq::http::Request::builder()
-            .method(method)
-            .uri(format!("http://{}{path}", self.address()))
-            .body(())
-            .unwrap();
-        answer(agent.run(request))
+        self.ask(method, path, &[], None).text()
     }
 
     /// Any request, just as it is given. Follows no redirect.
@@ -151,26 +139,7 @@ impl Running {
         headers: &[(&str, &str)],
         body: Option<&[u8]>,
     ) -> RawAnswer {
-        let agent: ureq::Agent = ureq::Agent::config_builder()
-            .http_status_as_error(false)
-            .max_redirects(0)
-            .allow_non_standard_methods(true)
-            .timeout_global(Some(PATIENCE))
-            .build()
-            .into();
-        let mut request =
-            ureq::http::Request::builder().method(method).uri(format!("http://{}{path}", self.address()));
-        for (name, value) in headers {
-            request = request.header(*name, *value);
-        }
-        let response = match body {
-            Some(body) => agent.run(request.body(body).unwrap()),
-            None => agent.run(request.body(()).unwrap()),
-        };
-        let (head, mut body) = response.expect("an answer, not a broken connection").into_parts();
-        let mut bytes = Vec::new();
-        body.as_reader().read_to_end(&mut bytes).unwrap();
-        RawAnswer { status: head.status.as_u16(), headers: texts(&head.headers), body: bytes }
+        ask(self.address(), method, path, headers, body)
     }
 
     pub(crate) fn post(&self, path: &str, content_type: Option<&str>, body: &[u8]) -> Answer {
@@ -187,7 +156,7 @@ impl Running {
         reason = "each is a part of its own; a struct would be made for this call alone"
     )]
     pub(crate) fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
-        send(self.address(), method, path, headers, body)
+        self.ask(method, path, headers, Some(body)).text()
     }
 
     /// The same to its admin port, where it has one.
@@ -196,7 +165,7 @@ impl Running {
         reason = "each is a part of its own; a struct would be made for this call alone"
     )]
     pub(crate) fn admin(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
-        send(self.ready["admin"].as_str().unwrap(), method, path, headers, body)
+        ask(self.ready["admin"].as_str().unwrap(), method, path, headers, Some(body)).text()
     }
 
     /// Sends a signal.
@@ -272,6 +241,12 @@ impl Answer {
 // === impl RawAnswer ===
 
 impl RawAnswer {
+    /// With its body as a text.
+    fn text(self) -> Answer {
+        let Self { status, headers, body } = self;
+        Answer { status, headers, body: String::from_utf8(body).unwrap() }
+    }
+
     pub(crate) fn json(&self) -> Value {
         serde_json::from_slice(&self.body).unwrap_or_else(|error| panic!("{error}: {self:?}"))
     }
@@ -296,7 +271,7 @@ fn agent() -> ureq::Agent {
     clippy::too_many_arguments,
     reason = "each is a part of its own; a struct would be made for this call alone"
 )]
-fn send(address: &str, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
+fn ask(address: &str, method: &str, path: &str, headers: &[(&str, &str)], body: Option<&[u8]>) -> RawAnswer {
     let agent: ureq::Agent = ureq::Agent::config_builder()
         .http_status_as_error(false)
         .max_redirects(0)
@@ -306,14 +281,21 @@ fn send(address: &str, method: &str, path: &str, headers: &[(&str, &str)], body:
         .into();
     let request = ureq::http::Request::builder().method(method).uri(format!("http://{address}{path}"));
     let request = headers.iter().fold(request, |request, (name, value)| request.header(*name, *value));
-    answer(agent.run(request.body(body.to_vec()).unwrap()))
+    raw(match body {
+        Some(body) => agent.run(request.body(body).unwrap()),
+        None => agent.run(request.body(()).unwrap()),
+    })
+}
+
+fn raw(response: Result<ureq::http::Response<ureq::Body>, ureq::Error>) -> RawAnswer {
+    let (head, mut body) = response.expect("an answer, not a broken connection").into_parts();
+    let mut bytes = Vec::new();
+    body.as_reader().read_to_end(&mut bytes).unwrap();
+    RawAnswer { status: head.status.as_u16(), headers: texts(&head.headers), body: bytes }
 }
 
 fn answer(response: Result<ureq::http::Response<ureq::Body>, ureq::Error>) -> Answer {
-    let (head, mut body) = response.expect("an answer, not a broken connection").into_parts();
-    let mut text = String::new();
-    body.as_reader().read_to_string(&mut text).unwrap();
-    Answer { status: head.status.as_u16(), headers: texts(&head.headers), body: text }
+    raw(response).text()
 }
 
 /// A pipe's lines, read by a thread so that the process never blocks on a full pipe.

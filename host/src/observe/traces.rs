@@ -145,7 +145,7 @@ fn work(messages: &Receiver<Message<Finished>>, collector: &Collector, telemetry
             next = messages.recv_timeout(until.saturating_duration_since(Instant::now()));
         }
         if !batch.is_empty() {
-            well = send(batch, collector, telemetry, well);
+            well = send(&batch, collector, telemetry, well);
         }
         if let Some(done) = flushed {
             // Nobody waits any more where that took too long.
@@ -155,7 +155,7 @@ fn work(messages: &Receiver<Message<Finished>>, collector: &Collector, telemetry
 }
 
 /// Answers whether the collector took them; says in the log where that changes, and not for every batch.
-fn send(batch: Vec<Finished>, collector: &Collector, telemetry: &Telemetry, well: bool) -> bool {
+fn send(batch: &[Finished], collector: &Collector, telemetry: &Telemetry, well: bool) -> bool {
     let requests = batch.len() as u64;
     let sent = collector.send(batch);
     match &sent {

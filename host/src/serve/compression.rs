@@ -301,11 +301,10 @@ pub(crate) fn tell_known(request: &HeaderMap, response: &mut Response<Body>) {
 mod tests {
     use super::*;
 
-    #[expect(clippy::needless_pass_by_value, reason = "whoever calls has made it for this")]
-    fn headers(name: hyper::header::HeaderName, values: &[&str]) -> HeaderMap {
+    fn headers(name: &hyper::header::HeaderName, values: &[&str]) -> HeaderMap {
         let mut headers = HeaderMap::new();
         for value in values {
-            headers.append(&name, HeaderValue::from_str(value).unwrap());
+            headers.append(name, HeaderValue::from_str(value).unwrap());
         }
         headers
     }
@@ -329,7 +328,7 @@ mod tests {
             (&["gzip;q=2"], None),
             (&[",;=,"], None),
         ] {
-            assert_eq!(Coding::wanted(&headers(ACCEPT_ENCODING, values)), expected, "{values:?}");
+            assert_eq!(Coding::wanted(&headers(&ACCEPT_ENCODING, values)), expected, "{values:?}");
         }
     }
 
@@ -344,7 +343,7 @@ mod tests {
             (&["gzip, gzip"], Err(FaultKind::UnsupportedMedia)),
             (&["gzip", "gzip"], Err(FaultKind::UnsupportedMedia)),
         ] {
-            let found = Coding::of_request(&headers(CONTENT_ENCODING, values)).map_err(|fault| fault.kind);
+            let found = Coding::of_request(&headers(&CONTENT_ENCODING, values)).map_err(|fault| fault.kind);
             assert_eq!(found, expected, "{values:?}");
         }
     }

@@ -2,46 +2,19 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests fail by panicking")]
 
+mod signatures;
+
 use mlhost_wire::dialect::v2::rest::{self, Envelope, HEADER_LENGTH};
 use mlhost_wire::dialect::v2::{ModelVersion, datatype, raw};
 use mlhost_wire::dialect::{Answer, Decoded, Interface};
 use mlhost_wire::fault::{Fault, FaultKind};
-use mlhost_wire::signature::Signature;
 use mlhost_wire::values::{Call, Elements, Input, NamedTensor, Output, Reply, Tensor};
 use proptest::prelude::*;
 use serde_json::{Value as Json, json};
 
-const MODEL: ModelVersion<'static> = ModelVersion { name: "m", version: "1" };
+use crate::signatures::interfaces;
 
-/// One of each kind of signature; the names are those that generated bodies use.
-fn interfaces() -> Vec<Interface> {
-    let signatures = [
-        None,
-        Some(
-            r#"[{"name":"a","type":"double","required":true},{"name":"b","type":"string","required":false}]"#,
-        ),
-        Some(
-            r#"[{"name":"a","type":"long","required":false},{"name":"b","type":"boolean","required":false},
-                 {"name":"c","type":"datetime","required":false},{"name":"x","type":"binary","required":false}]"#,
-        ),
-        Some(r#"[{"type":"integer"},{"type":"float"}]"#),
-        Some(
-            r#"[{"name":"a","type":"array","items":{"type":"long"}},{"name":"b","type":"any","required":false}]"#,
-        ),
-        Some(r#"[{"type":"tensor","tensor-spec":{"dtype":"float32","shape":[-1,2]}}]"#),
-        Some(r#"[{"name":"a","type":"tensor","tensor-spec":{"dtype":"str","shape":[-1]}}]"#),
-        Some(
-            r#"[{"name":"a","type":"tensor","tensor-spec":{"dtype":"float16","shape":[-1]}},
-                 {"name":"b","type":"tensor","tensor-spec":{"dtype":"uint8","shape":[-1,2]}}]"#,
-        ),
-    ];
-    let params = r#"[{"name":"p","type":"long","default":1,"shape":null}]"#;
-    let interface = |inputs| {
-        let signature = Signature::from_mlmodel(inputs, None, Some(params)).expect("a signature");
-        Interface { signature, raw_media_types: vec!["image/*".to_owned()] }
-    };
-    signatures.into_iter().map(interface).collect()
-}
+const MODEL: ModelVersion<'static> = ModelVersion { name: "m", version: "1" };
 
 fn check(outcome: Result<Call, Fault>) -> Result<(), TestCaseError> {
     match outcome {
@@ -63,7 +36,7 @@ fn check(outcome: Result<Call, Fault>) -> Result<(), TestCaseError> {
 
 /// Decodes for every interface, as it is and as a flat object.
 fn decode_everywhere(body: &[u8], header_length: Option<&str>) -> Result<(), TestCaseError> {
-    for interface in interfaces() {
+    for interface in interfaces(&["image/*"]) {
         check(rest::decode(body, header_length, &interface).map(|decoded| decoded.call))?;
         check(rest::decode_flat(body, &interface).map(|decoded| decoded.call))?;
     }

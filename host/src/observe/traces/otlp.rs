@@ -4,11 +4,12 @@
 
 use std::collections::HashMap;
 use std::future::Future;
+use std::ops::Range;
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, Thread};
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use opentelemetry::trace::{SpanContext, SpanId, SpanKind, Status, TraceFlags, TraceId, TraceState};
 use opentelemetry::{InstrumentationScope, KeyValue};
@@ -64,23 +65,23 @@ impl Collector {
     }
 
     /// Sends them, within the exporter's own time.
-    pub(super) fn send(&self, requests: Vec<Finished>) -> Result<(), CollectorError> {
-        let spans = requests.into_iter().flat_map(|request| self.spans(request)).collect();
+    pub(super) fn send(&self, requests: &[Finished]) -> Result<(), CollectorError> {
+        let spans = requests.iter().flat_map(|request| self.spans(request)).collect();
         block_on(self.exporter.export(spans)).map_err(|error| CollectorError(error.to_string()))
     }
 
     /// A request's own span first, then its stages'.
-    #[expect(clippy::needless_pass_by_value, reason = "whoever calls has made it for this")]
-    fn spans(&self, request: Finished) -> Vec<SpanData> {
+    fn spans(&self, request: &Finished) -> Vec<SpanData> {
         let state = request.state.as_deref().and_then(|state| state.parse().ok()).unwrap_or_default();
         let mut spans = Vec::with_capacity(1 + Stage::ALL.len());
-        spans.push(self.request(&request, state));
+        spans.push(self.request(request, state));
         let mut start = request.arrival;
         for stage in Stage::ALL {
             let took = request.stages.of(stage);
             if !took.is_zero() {
-                spans.push(self.stage(&request, stage, start, took));
-                start += took;
+                let end = start + took;
+                spans.push(self.stage(request, stage, start..end));
+                start = end;
             }
         }
         spans
@@ -126,19 +127,15 @@ impl Collector {
         }
     }
 
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "each is a part of its own; a struct would be made for this call alone"
-    )]
-    fn stage(&self, request: &Finished, stage: Stage, start: SystemTime, took: Duration) -> SpanData {
+    fn stage(&self, request: &Finished, stage: Stage, period: Range<SystemTime>) -> SpanData {
         SpanData {
             span_context: context(request.place.trace, random::number(), TraceState::default()),
             parent_span_id: SpanId::from_bytes(request.place.span.to_be_bytes()),
             parent_span_is_remote: false,
             span_kind: SpanKind::Internal,
             name: stage.name().into(),
-            start_time: start,
-            end_time: start + took,
+            start_time: period.start,
+            end_time: period.end,
             attributes: Vec::new(),
             dropped_attributes_count: 0,
             events: SpanEvents::default(),

@@ -70,7 +70,7 @@ impl Dialect for Seldon<'_> {
     }
 
     fn encode(&self, reply: Reply, envelope: Envelope) -> Result<Answer, Fault> {
-        answer::encode(reply.output, envelope, self.compat)
+        answer::encode(&reply.output, &envelope, self.compat)
     }
 
     fn refuse(&self, fault: &Fault) -> Answer {

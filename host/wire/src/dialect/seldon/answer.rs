@@ -12,8 +12,7 @@ use crate::fault::{Fault, FaultKind};
 use crate::values::{ElementType, Output, Tensor};
 
 /// An answer to bytes.
-#[expect(clippy::needless_pass_by_value, reason = "whoever calls has made it for this")]
-pub(super) fn encode(output: Output, envelope: Envelope, compat: Compat) -> Result<Answer, Fault> {
+pub(super) fn encode(output: &Output, envelope: &Envelope, compat: Compat) -> Result<Answer, Fault> {
     let mut body = Vec::new();
     match (output, envelope.form) {
         (Output::Blob(blob), _) => {
@@ -21,19 +20,21 @@ pub(super) fn encode(output: Output, envelope: Envelope, compat: Compat) -> Resu
             body.extend_from_slice(STANDARD.encode(&blob.data).as_bytes());
             body.push(b'"');
         }
-        (output, Form::Json) => field(&mut body, "jsonData", &output, Layout::Named, compat)?,
-        (Output::Json(text), _) => json(&mut body, text)?,
-        (output @ Output::Table(_), _) => table(&mut body, &output, compat)?,
+        (_, Form::Json) => field(&mut body, "jsonData", output, compat)?,
+        (Output::Json(text), _) => field(&mut body, key_of(text), output, Compat::Sane)?,
+        (Output::Table(table), _) => {
+            let names: Vec<&str> = table.columns.iter().map(|column| column.name.as_str()).collect();
+            ndarray(&mut body, &names, output, compat)?;
+        }
         (Output::Tensors(tensors), form) => match tensors.as_slice() {
             [only] => {
                 only.tensor.check(&only.name).map_err(|error| broken(error.to_string()))?;
-                let names = String::new();
                 match form {
                     Form::Tensor if is_number(&only.tensor) => tensor(&mut body, &only.tensor, compat)?,
-                    _ => ndarray(&mut body, &names, &Output::Tensors(tensors), compat)?,
+                    _ => ndarray(&mut body, &[], output, compat)?,
                 }
             }
-            _ => field(&mut body, "jsonData", &Output::Tensors(tensors), Layout::Named, compat)?,
+            _ => field(&mut body, "jsonData", output, compat)?,
         },
     }
     body.extend_from_slice(b", \"meta\": ");
@@ -43,34 +44,17 @@ pub(super) fn encode(output: Output, envelope: Envelope, compat: Compat) -> Resu
 }
 
 /// A guest's JSON: a text is `strData`, all else `jsonData`.
-fn json(body: &mut Vec<u8>, text: String) -> Result<(), Fault> {
-    let key = if text.trim_start().starts_with('"') { "strData" } else { "jsonData" };
-    field(body, key, &Output::Json(text), Layout::Named, Compat::Sane)
+fn key_of(text: &str) -> &'static str {
+    if text.trim_start().starts_with('"') { "strData" } else { "jsonData" }
 }
 
-#[expect(
-    clippy::too_many_arguments,
-    reason = "each is a part of its own; a struct would be made for this call alone"
-)]
-fn field(
-    body: &mut Vec<u8>,
-    key: &str,
-    output: &Output,
-    layout: Layout,
-    compat: Compat,
-) -> Result<(), Fault> {
+fn field(body: &mut Vec<u8>, key: &str, output: &Output, compat: Compat) -> Result<(), Fault> {
     body.extend_from_slice(format!("{{\"{key}\": ").as_bytes());
-    push_values(body, output, layout, compat)
+    push_values(body, output, Layout::Named, compat)
 }
 
-fn table(body: &mut Vec<u8>, output: &Output, compat: Compat) -> Result<(), Fault> {
-    let Output::Table(table) = output else { return Ok(()) };
-    let names: Vec<&str> = table.columns.iter().map(|column| column.name.as_str()).collect();
-    ndarray(body, &serde_json::json!(names).to_string(), output, compat)
-}
-
-fn ndarray(body: &mut Vec<u8>, names: &str, output: &Output, compat: Compat) -> Result<(), Fault> {
-    let names = if names.is_empty() { "[]" } else { names };
+fn ndarray(body: &mut Vec<u8>, names: &[&str], output: &Output, compat: Compat) -> Result<(), Fault> {
+    let names = serde_json::json!(names);
     body.extend_from_slice(format!("{{\"data\": {{\"names\": {names}, \"ndarray\": ").as_bytes());
     let begin = body.len();
     push_values(body, output, Layout::Lists, compat)?;

@@ -40,7 +40,7 @@ pub fn response(
     let mut outputs = match reply.output {
         Output::Table(table) => of_table(table)?,
         Output::Tensors(tensors) => of_tensors(tensors)?,
-        Output::Json(text) => vec![of_json(text, interface)?],
+        Output::Json(text) => vec![of_json(&text, interface)?],
         Output::Blob(blob) => vec![of_blob(blob)?],
     };
     if !wanted.outputs.is_empty() {
@@ -92,9 +92,8 @@ fn of_tensors(tensors: Vec<NamedTensor>) -> Result<Vec<InferTensor>, Fault> {
     Ok(outputs)
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "whoever calls has made it for this")]
-fn of_json(text: String, interface: &Interface) -> Result<InferTensor, Fault> {
-    serde_json::from_str::<IgnoredAny>(&text).map_err(|error| broken(format!("it is not JSON: {error}")))?;
+fn of_json(text: &str, interface: &Interface) -> Result<InferTensor, Fault> {
+    serde_json::from_str::<IgnoredAny>(text).map_err(|error| broken(format!("it is not JSON: {error}")))?;
     let name = match &interface.signature.outputs {
         Some(Schema::Columns(specs)) if specs.len() == 1 => specs[0].name.clone(),
         Some(Schema::Tensors(specs)) if specs.len() == 1 => specs[0].name.clone(),
