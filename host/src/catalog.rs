@@ -14,8 +14,10 @@ use tokio::sync::{mpsc, oneshot};
 use crate::deployment::{Deployment, State};
 use crate::fault;
 
+mod loads;
 mod order;
 
+pub use loads::Loads;
 pub use order::{Order, Wanted};
 
 /// Every model that is served, or known and not ready.
@@ -25,6 +27,8 @@ pub struct Catalog {
     orders: Option<mpsc::Sender<Order>>,
     /// Whether clients may load and unload models.
     controlled: bool,
+    /// What was loaded and unloaded, where there is anybody who does.
+    loads: Option<Arc<Loads>>,
 }
 
 /// One version of one model, as the index lists it.
@@ -49,8 +53,7 @@ impl Catalog {
         let name = deployment.name().to_owned();
         Self {
             models: ArcSwap::from_pointee(BTreeMap::from([(name, deployment)])),
-            orders: None,
-            controlled: false,
+            ..Self::empty()
         }
     }
 
@@ -60,10 +63,29 @@ impl Catalog {
         Self { orders: Some(orders), controlled, ..self }
     }
 
+    /// The same, with what is counted of it.
+    #[must_use]
+    pub fn with_loads(self, loads: Arc<Loads>) -> Self {
+        Self { loads: Some(loads), ..self }
+    }
+
+    /// What was loaded and unloaded so far; `None` where nobody does.
+    #[must_use]
+    pub fn loads(&self) -> Option<&Loads> {
+        self.loads.as_deref()
+    }
+
+    /// Whether requests for any of its models run user code in a sandbox.
+    #[must_use]
+    pub fn is_sandboxed(&self) -> bool {
+        let models = self.models.load();
+        models.values().any(|model| model.served().releases().iter().any(|release| release.app.is_sandboxed()))
+    }
+
     /// No model yet.
     #[must_use]
     pub fn empty() -> Self {
-        Self { models: ArcSwap::default(), orders: None, controlled: false }
+        Self { models: ArcSwap::default(), orders: None, controlled: false, loads: None }
     }
 
     /// The model called `name`; without a name the only one there is.

@@ -195,7 +195,7 @@ impl Deployment {
     /// Puts `release` in the place of the current one, which is given back: requests may still run in it.
     pub fn take(&self, release: Release) -> Option<Arc<Release>> {
         let old = self.put(Served::of_one(Arc::new(release)));
-        self.taken.fetch_add(1, Ordering::Relaxed);
+        self.took();
         self.looks().refusal = None;
         old.current().cloned()
     }
@@ -203,6 +203,11 @@ impl Deployment {
     /// Puts all of `served` in the place of what is served, which is given back: requests may still run in it.
     pub fn put(&self, served: Served) -> Arc<Served> {
         self.served.swap(Arc::new(served))
+    }
+
+    /// Notes that a version has taken over.
+    pub fn took(&self) {
+        self.taken.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Notes a version that was not taken.

@@ -36,6 +36,7 @@ mod predict;
 mod python;
 mod readme;
 mod reload;
+mod repository;
 mod routes_page;
 mod running;
 mod samples;

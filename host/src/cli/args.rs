@@ -21,6 +21,7 @@ mod package;
 mod platform;
 mod predict;
 mod python;
+mod repository;
 mod tls;
 mod token;
 
@@ -32,6 +33,7 @@ pub(super) use package::{PackageArgs, ValidateArgs};
 pub(super) use platform::PlatformArgs;
 pub(super) use predict::PredictArgs;
 pub(super) use python::{PythonArgs, note};
+pub(super) use repository::RepositoryArgs;
 pub(super) use tls::TlsArgs;
 pub(super) use token::{EntryArgs, TokenArgs, TokenCommand};
 
@@ -139,6 +141,8 @@ pub(super) struct ServeArgs {
     /// How the ready line and the log are written
     #[arg(long, value_enum)]
     pub(super) log_format: Option<LogFormat>,
+    #[command(flatten)]
+    pub(super) repository: RepositoryArgs,
     #[command(flatten)]
     pub(super) observe: ObserveArgs,
     #[command(flatten)]

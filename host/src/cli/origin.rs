@@ -3,10 +3,7 @@
 //! Made by `serve`, handed to [`crate::reload`]. Of a model URI the registry says what it points at; files in place are told
 //! apart by their sizes and times of change.
 
-use std::hash::{DefaultHasher, Hash as _, Hasher as _};
-use std::path::{Path, PathBuf};
-use std::time::UNIX_EPOCH;
-use std::{fs, io};
+use std::path::PathBuf;
 
 use mlhost_registry::{ModelUri, Pinned, Registry};
 use serde_json::{Map, Value};
@@ -18,9 +15,7 @@ use crate::config::LimitsAllowed;
 use crate::deployment::Version;
 use crate::model_source::ModelSource;
 use crate::reload::Origin;
-
-/// Files that are looked at; a model has fewer, and looking at more every second would be felt.
-const MOST_FILES: usize = 10_000;
+use crate::stamp::Stamp;
 
 /// The model that the flags name.
 pub(super) struct Named {
@@ -48,8 +43,8 @@ pub(super) struct Target {
     pinned: Option<Pinned>,
     /// Where its files are on this machine; none before they are fetched, which a version that never changes needs once.
     directory: Option<PathBuf>,
-    /// A hash of the files' paths, sizes and times of change; of what is in the cache none is made.
-    stamp: Option<u64>,
+    /// How the files look; of what is in the cache none is taken.
+    stamp: Option<Stamp>,
 }
 
 // === impl Named ===
@@ -86,13 +81,13 @@ impl Origin for Named {
     async fn look(&self) -> anyhow::Result<Target> {
         let (registry, uri) = match &self.place {
             Place::Here(roots) => {
-                return Ok(Target { pinned: None, directory: None, stamp: Some(stamp(roots)) });
+                return Ok(Target { pinned: None, directory: None, stamp: Some(Stamp::of(roots)) });
             }
             Place::Registry(registry, uri) => (registry, uri),
         };
         let pinned = model_uri::resolve(registry, uri).await?;
         if let Some(directory) = pinned.local() {
-            let stamp = Some(stamp(&[directory.to_owned()]));
+            let stamp = Some(Stamp::of(&[directory.to_owned()]));
             return Ok(Target { pinned: Some(pinned), directory: None, stamp });
         }
         // A folder of a bucket has no version: only its files tell, and where they lie in the cache tells which they are.
@@ -128,59 +123,5 @@ impl Origin for Named {
             source.name.clone_from(name);
         }
         Ok(source)
-    }
-}
-
-/// What changes when any of these files does, or any in these directories. What cannot be looked at is as good as not there:
-/// whoever reads it says why.
-fn stamp(roots: &[PathBuf]) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    let mut files = 0;
-    for root in roots {
-        let outcome = add(&mut hasher, root, &mut files);
-        outcome.err().map(|error| error.kind()).hash(&mut hasher);
-    }
-    hasher.finish()
-}
-
-fn add(hasher: &mut DefaultHasher, path: &Path, files: &mut usize) -> io::Result<()> {
-    *files += 1;
-    if *files > MOST_FILES {
-        return Ok(());
-    }
-    path.hash(hasher);
-    // A link's target: what a deployment changes is often just where a link points.
-    path.canonicalize()?.hash(hasher);
-    let metadata = fs::metadata(path)?;
-    if !metadata.is_dir() {
-        metadata.len().hash(hasher);
-        metadata.modified()?.duration_since(UNIX_EPOCH).unwrap_or_default().hash(hasher);
-        return Ok(());
-    }
-    let mut entries = fs::read_dir(path)?.map(|entry| Ok(entry?.path())).collect::<io::Result<Vec<_>>>()?;
-    entries.sort();
-    entries.iter().try_for_each(|entry| add(hasher, entry, files))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_stamp_changes_with_any_file_and_with_nothing_else() {
-        let folder = tempfile::tempdir().unwrap();
-        let root = folder.path().join("model");
-        fs::create_dir(&root).unwrap();
-        let file = root.join("MLmodel");
-        fs::write(&file, "a").unwrap();
-        let now = || stamp(std::slice::from_ref(&root));
-        let first = now();
-        assert_eq!(now(), first);
-        fs::write(&file, "ab").unwrap();
-        let second = now();
-        assert_ne!(second, first);
-        fs::write(root.join("more"), "").unwrap();
-        assert_ne!(now(), second);
-        assert_ne!(stamp(&[root.join("none")]), stamp(&[root.join("more")]));
     }
 }

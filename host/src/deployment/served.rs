@@ -84,6 +84,13 @@ impl Served {
         Self { absent, asleep: true, ..Self::default() }
     }
 
+    /// No version, and not even which there are is known.
+    #[must_use]
+    pub fn unusable(reason: &str) -> Self {
+        let absent = Absent { version: None, state: State::Unavailable, reason: reason.to_owned() };
+        Self { absent: vec![absent], ..Self::default() }
+    }
+
     /// Ready versions, the lowest first.
     #[must_use]
     pub fn releases(&self) -> &[Arc<Release>] {

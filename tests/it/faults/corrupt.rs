@@ -3,6 +3,7 @@
 
 use std::fs;
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use super::{refusal, serve_refuses};
@@ -174,15 +175,25 @@ fn a_version_that_is_still_being_written_is_not_taken() {
     let server =
         Running::start(&["-m", folder.path().to_str().unwrap(), "--watch", "20ms", "--admin-address", "0"]);
     let taken = || detail(&server)["reload"]["taken"].as_u64().unwrap();
-    // The labels decide what `load-context` leaves behind: each version is compiled, which takes longer than the pause.
-    let end = Instant::now() + Duration::from_secs(2);
-    let mut round = 0;
-    while Instant::now() < end {
-        round += 1;
-        fs::write(folder.path().join("labels.txt"), format!("x{round}\ny\nz\n")).unwrap();
-        std::thread::sleep(Duration::from_millis(2));
-    }
-    assert_eq!(taken(), 0, "taken while it was written, in {round} rounds");
+    // The labels decide what `load-context` leaves behind: each version is compiled, which takes longer than the pause. It is
+    // written on while the server is asked: whoever stopped before would have it take what is finished.
+    let (over, round) = (AtomicBool::new(false), AtomicUsize::new(0));
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            // Not without end where the server is gone and nobody says that it is over.
+            let end = Instant::now() + Duration::from_secs(60);
+            while !over.load(Ordering::Relaxed) && Instant::now() < end {
+                let round = round.fetch_add(1, Ordering::Relaxed) + 1;
+                fs::write(folder.path().join("labels.txt"), format!("x{round}\ny\nz\n")).unwrap();
+                std::thread::sleep(Duration::from_millis(2));
+            }
+        });
+        std::thread::sleep(Duration::from_secs(2));
+        let taken = taken();
+        over.store(true, Ordering::Relaxed);
+        assert_eq!(taken, 0, "taken while it was written");
+    });
+    let round = round.into_inner();
     let deadline = Instant::now() + Duration::from_secs(60);
     while taken() == 0 {
         assert!(Instant::now() < deadline, "never taken");

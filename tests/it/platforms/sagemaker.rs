@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::running::Running;
+use crate::running::{Running, models};
 
 /// iris as SageMaker runs it.
 fn iris() -> Running {
@@ -73,4 +73,47 @@ fn sagemaker_passes_raw_bytes_to_models_that_take_them() {
     let source = include_bytes!("sagemaker.rs");
     let answer = server.send("POST", "/invocations", &[("content-type", "application/octet-stream")], source);
     assert!(answer.status == 200 && answer.body.contains("rust"), "{answer:?}");
+}
+
+#[test]
+fn sagemaker_loads_and_unloads_the_models_of_a_multi_model_endpoint() {
+    // The archive's content, as SageMaker lays it out: the model directory may be in a folder of its own.
+    let unpacked = tempfile::tempdir().unwrap();
+    let first = unpacked.path().join("1/model");
+    std::fs::create_dir_all(&first).unwrap();
+    std::os::unix::fs::symlink(models().join("iris"), first.join("iris")).unwrap();
+    std::fs::create_dir(unpacked.path().join("2")).unwrap();
+    // Room for iris, and not for iris twice.
+    let server = Running::start_with(&["--model-memory", "160KiB"], &[("SAGEMAKER_MULTI_MODEL", "true"), ("MLHOST_HOST", "127.0.0.1")]);
+    assert_eq!(server.get("/ping").status, 200);
+    assert_eq!(server.get("/models").json(), json!({"models": []}));
+    let load = |name: &str, url: &std::path::Path| {
+        let body = json!({"model_name": name, "url": url}).to_string();
+        server.send("POST", "/models", &[("content-type", "application/json")], body.as_bytes())
+    };
+    assert_eq!(load("iris", &first).status, 200);
+    let again = load("iris", &first);
+    assert_eq!(again.status, 409, "{again:?}");
+    let full = load("other", &first);
+    assert_eq!(full.status, 507, "{full:?}");
+    for (url, status) in [(unpacked.path().join("none"), 404), (unpacked.path().to_owned(), 404)] {
+        let answer = load("nope", &url);
+        assert_eq!(answer.status, status, "{answer:?}");
+    }
+    let listed = server.get("/models").json();
+    assert_eq!(listed["models"].as_array().unwrap().len(), 1, "{listed}");
+    assert_eq!(server.get("/models/iris").json(), listed["models"][0]);
+    assert_eq!(listed["models"][0]["modelName"], "iris");
+    let csv = [("content-type", "text/csv")];
+    let invoke = |name: &str| server.send("POST", &format!("/models/{name}/invoke"), &csv, b"51,35,14,2\n");
+    let answer = invoke("iris");
+    assert!(answer.status == 200 && answer.body.contains("setosa"), "{answer:?}");
+    assert_eq!((invoke("other").status, server.get("/models/other").status), (404, 404));
+    // SageMaker unloads one, and then there is room.
+    assert_eq!(server.request("DELETE", "/models/iris").status, 200);
+    assert_eq!((server.request("DELETE", "/models/iris").status, invoke("iris").status), (404, 404));
+    assert_eq!(load("other", &first).status, 200);
+    assert_eq!(invoke("other").status, 200);
+    let broken = load("", &first);
+    assert_eq!(broken.status, 400, "{broken:?}");
 }

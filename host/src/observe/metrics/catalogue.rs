@@ -126,6 +126,15 @@ metrics! {
         &["model"],
         "Looks for a version that ended in none or one that cannot be served",
     );
+    MODEL_LOADS = metric(
+        "mlhost_model_loads",
+        Counter,
+        &["outcome"],
+        "Versions that were loaded, failed to load or were unloaded, and models that made room or were brought back",
+    );
+    MODEL_FILES = bytes(metric("mlhost_model_files", Gauge, &[], "Files of everything that is loaded of the repository"));
+    MODEL_FILES_LIMIT =
+        bytes(metric("mlhost_model_files_limit", Gauge, &[], "What they may have together; absent without a bound"));
     SPANS_DROPPED =
         metric("mlhost_spans_dropped", Counter, &[], "Requests whose trace was not sent because the collector was too slow or gone");
     SAMPLES_WRITTEN = metric("mlhost_samples_written", Counter, &[], "Requests that were written to the sample log");

@@ -16,6 +16,7 @@ use super::catalogue::{InUnit, Metric};
 use super::process::Process;
 use super::retired::{Retired, labels_of};
 use super::{Occupancy, Sources};
+use crate::catalog::Loads;
 use crate::observe::histogram::{DURATIONS, Distribution, MEMORIES, SIZES};
 use crate::observe::stages::Stage;
 use crate::observe::statistics::Totals;
@@ -65,6 +66,7 @@ impl Collector for Collected {
         scrape.guests(&releases)?;
         scrape.graphs(&releases)?;
         scrape.models(&self.sources)?;
+        scrape.loads(self.sources.catalog.loads())?;
         scrape.process(&Process::read())
     }
 }
@@ -218,6 +220,24 @@ impl<'a> Scrape<'_, 'a> {
         for (name, deployment) in &models {
             let (_, refused) = deployment.counts();
             ConstCounter::new(refused).encode(family.encode_family(&[("model", name.as_str())])?)?;
+        }
+        Ok(())
+    }
+
+    /// What the loader did, where there is one.
+    fn loads(&mut self, loads: Option<&Loads>) -> fmt::Result {
+        let counts = loads.map(Loads::counts).unwrap_or_default();
+        let mut family = self.family(&metric::MODEL_LOADS)?;
+        for (outcome, count) in counts.iter().filter(|_| loads.is_some()) {
+            ConstCounter::new(*count).encode(family.encode_family(&[("outcome", *outcome)])?)?;
+        }
+        let mut family = self.family(&metric::MODEL_FILES)?;
+        if let Some(loads) = loads {
+            ConstGauge::new(loads.bytes()).encode(family.encode_family(&())?)?;
+        }
+        let mut family = self.family(&metric::MODEL_FILES_LIMIT)?;
+        if let Some(most) = loads.and_then(Loads::most_bytes) {
+            ConstGauge::new(most).encode(family.encode_family(&())?)?;
         }
         Ok(())
     }

@@ -26,6 +26,9 @@ const CUSTOM_ATTRIBUTES: &str = "x-amzn-sagemaker-custom-attributes";
 /// The model that a request is for, where several are served.
 const TARGET_MODEL: &str = "x-amzn-sagemaker-target-model";
 
+/// The test of every route of multi-model endpoints.
+const MULTI_MODEL_TEST: &str = "sagemaker_loads_and_unloads_the_models_of_a_multi_model_endpoint";
+
 /// What its routes lead to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Endpoint {
@@ -77,15 +80,15 @@ pub(crate) fn routes(platform: &PlatformConfig) -> Vec<Route> {
     if platform.multi_model {
         routes.extend([
             Route::new(Method::POST, "/models", Endpoint::Load)
-                .about("load a model from a directory", "sagemaker_takes_and_gives_any_media_type"),
+                .about("load a model from a directory", MULTI_MODEL_TEST),
             Route::new(Method::GET, "/models", Endpoint::List)
-                .about("the models that are loaded", "sagemaker_takes_and_gives_any_media_type"),
+                .about("the models that are loaded", MULTI_MODEL_TEST),
             Route::new(Method::GET, "/models/{model}", Endpoint::Show)
-                .about("one of them", "sagemaker_takes_and_gives_any_media_type"),
+                .about("one of them", MULTI_MODEL_TEST),
             Route::new(Method::DELETE, "/models/{model}", Endpoint::Unload)
-                .about("unload a model", "sagemaker_takes_and_gives_any_media_type"),
+                .about("unload a model", MULTI_MODEL_TEST),
             Route::new(Method::POST, "/models/{model}/invoke", Endpoint::Invoke)
-                .about("predict with one of them", "sagemaker_takes_and_gives_any_media_type"),
+                .about("predict with one of them", MULTI_MODEL_TEST),
         ]);
     }
     routes
