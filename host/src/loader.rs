@@ -153,7 +153,7 @@ impl Loader {
         loop {
             let next = async {
                 match &mut poll {
-                    Some(poll) => poll.tick().await,
+                    Some(poll) => drop(poll.tick().await),
                     None => std::future::pending().await,
                 }
             };

@@ -231,15 +231,10 @@ impl<'a> Scrape<'_, 'a> {
         for (outcome, count) in counts.iter().filter(|_| loads.is_some()) {
             ConstCounter::new(*count).encode(family.encode_family(&[("outcome", *outcome)])?)?;
         }
-        let mut family = self.family(&metric::MODEL_FILES)?;
-        if let Some(loads) = loads {
-            ConstGauge::new(loads.bytes()).encode(family.encode_family(&())?)?;
-        }
-        let mut family = self.family(&metric::MODEL_FILES_LIMIT)?;
-        if let Some(most) = loads.and_then(Loads::most_bytes) {
-            ConstGauge::new(most).encode(family.encode_family(&())?)?;
-        }
-        Ok(())
+        let family = self.family(&metric::MODEL_FILES)?;
+        loads.map_or(Ok(()), |loads| gauge(loads.bytes(), family))?;
+        let family = self.family(&metric::MODEL_FILES_LIMIT)?;
+        loads.and_then(Loads::most_bytes).map_or(Ok(()), |most| gauge(most, family))
     }
 
     fn process(&mut self, process: &Process) -> fmt::Result {
