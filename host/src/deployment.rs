@@ -6,16 +6,21 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 use jiff::Timestamp;
 use mlhost_wire::fault::{Fault, FaultKind};
 
+mod last_use;
 mod release;
+mod routes;
+mod routing;
 mod served;
 
+use last_use::LastUse;
 pub use release::{Release, Version};
+pub use routing::{HeaderRule, Routing, Shadow};
 pub use served::{Absent, Served, State};
 
 /// A version that was not taken.
@@ -42,6 +47,16 @@ pub struct Looks {
 pub struct Picked {
     /// What answers it.
     pub release: Arc<Release>,
+    /// What is asked the same after it was answered, where anything is.
+    pub shadow: Option<Mirror>,
+}
+
+/// A version that is asked what another one answered, and whose answer goes to nobody.
+pub struct Mirror {
+    /// The version.
+    pub release: Arc<Release>,
+    /// How far its numbers may be off, in relation to the larger one.
+    pub tolerance: f64,
 }
 
 /// Has a model loaded that was unloaded for want of memory. Called by requests: it only notes the wish.
@@ -57,6 +72,7 @@ pub struct Deployment {
     looks: Mutex<Looks>,
     taken: AtomicU64,
     refused: AtomicU64,
+    last_use: LastUse,
 }
 
 // === impl Deployment ===
@@ -80,6 +96,7 @@ impl Deployment {
             looks: Mutex::default(),
             taken: AtomicU64::new(0),
             refused: AtomicU64::new(0),
+            last_use: LastUse::now(),
         }
     }
 
@@ -131,9 +148,23 @@ impl Deployment {
     pub fn pick<'h>(
         &self,
         version: Option<&str>,
-        _header: impl Fn(&str) -> Option<&'h str>,
+        header: impl Fn(&str) -> Option<&'h str>,
     ) -> Result<Picked, Fault> {
-        Ok(Picked { release: self.version(version)? })
+        self.last_use.note();
+        let served = self.served.load();
+        let Some(chosen) = served.choose(version, header) else {
+            return Err(self.missing(&served, version));
+        };
+        chosen.release.statistics.chosen(chosen.by);
+        let mirror =
+            |(release, tolerance): (&Arc<Release>, f64)| Mirror { release: Arc::clone(release), tolerance };
+        Ok(Picked { release: Arc::clone(chosen.release), shadow: chosen.shadow.map(mirror) })
+    }
+
+    /// When a prediction was last sent to it, or it was made where none was yet; to the millisecond.
+    #[must_use]
+    pub fn last_used(&self) -> Instant {
+        self.last_use.get()
     }
 
     /// How far `version` is, or the default one, and why.

@@ -11,6 +11,7 @@ mod outbox;
 mod random;
 pub mod reporter;
 pub mod request_id;
+pub mod routed;
 pub mod samples;
 pub mod stages;
 pub mod statistics;
@@ -19,6 +20,7 @@ pub mod trace_context;
 pub mod traces;
 
 pub use limit::Limit;
+pub use routed::{Choice, Comparison};
 pub use stages::Stages;
 pub use statistics::{SizeTally, Snapshot, Statistics, Tally};
 pub use telemetry::Telemetry;

@@ -6,6 +6,9 @@
 use std::sync::Arc;
 
 use super::release::Release;
+use super::routes::Routes;
+use super::routing::Routing;
+use crate::observe::Choice;
 
 /// How far a version is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -42,6 +45,16 @@ pub struct Served {
     absent: Vec<Absent>,
     /// Whether it was unloaded for want of memory alone: the next request brings it back.
     asleep: bool,
+    /// Where not every request that names no version is for the default.
+    routes: Option<Routes>,
+}
+
+/// Who answers a request, and who is asked besides.
+pub(super) struct Chosen<'s> {
+    pub(super) release: &'s Arc<Release>,
+    pub(super) by: Choice,
+    /// The shadow, and how far its numbers may be off.
+    pub(super) shadow: Option<(&'s Arc<Release>, f64)>,
 }
 
 // === impl State ===
@@ -75,7 +88,16 @@ impl Served {
         let highest = releases.len().saturating_sub(1);
         let named =
             default.and_then(|name| releases.iter().position(|release| release.version.name() == name));
-        Self { default: named.unwrap_or(highest), releases, absent, asleep: false }
+        Self { default: named.unwrap_or(highest), releases, absent, ..Self::default() }
+    }
+
+    /// The same, whose requests that name no version are dealt out as `routing` says. What it says of versions that are not
+    /// ready is left out.
+    #[must_use]
+    pub fn routed(self, routing: &Routing) -> Self {
+        let ready: Vec<_> = self.releases.iter().map(|release| release.version.name()).collect();
+        let routes = Routes::among(&ready, routing);
+        Self { routes, ..self }
     }
 
     /// No version, until a request asks for one.
@@ -107,6 +129,31 @@ impl Served {
     #[must_use]
     pub fn version(&self, name: &str) -> Option<&Arc<Release>> {
         self.releases.iter().find(|release| release.version.name() == name)
+    }
+
+    /// Who answers a request that names `version` or none, and has these headers.
+    pub(super) fn choose<'h>(
+        &self,
+        version: Option<&str>,
+        header: impl Fn(&str) -> Option<&'h str>,
+    ) -> Option<Chosen<'_>> {
+        if let Some(version) = version {
+            return Some(Chosen { release: self.version(version)?, by: Choice::Version, shadow: None });
+        }
+        let Some(routes) = &self.routes else {
+            return Some(Chosen { release: self.current()?, by: Choice::Default, shadow: None });
+        };
+        let (position, by) = routes.choose(self.default, header);
+        let shadow = routes
+            .mirror(position)
+            .and_then(|(shadow, tolerance)| Some((self.releases.get(shadow)?, tolerance)));
+        Some(Chosen { release: self.releases.get(position)?, by, shadow })
+    }
+
+    /// The ready version that is asked what others answered.
+    #[must_use]
+    pub fn shadow(&self) -> Option<&Arc<Release>> {
+        self.releases.get(self.routes.as_ref()?.shadow()?)
     }
 
     /// Known versions that are not ready.

@@ -12,6 +12,7 @@ use mlhost_nn::SizeCount;
 use mlhost_sandbox::TrapKind;
 
 use super::histogram::{DURATIONS, Distribution, Histogram, MEMORIES};
+use super::routed::{Choice, Comparison};
 use super::stages::{Stage, Stages};
 
 /// Most places that threads write in.
@@ -32,6 +33,7 @@ pub struct Statistics {
     /// The protocols' names, by their numbers.
     names: [OnceLock<&'static str>; PROTOCOLS],
     traps: [AtomicU64; TrapKind::ALL.len()],
+    comparisons: [AtomicU64; Comparison::ALL.len()],
     /// Milliseconds since the epoch; 0 before the first.
     last_inference: AtomicU64,
 }
@@ -107,6 +109,10 @@ pub struct Totals {
     pub traps: Vec<u64>,
     /// Rows that were asked about in predictions that were answered.
     pub rows: u64,
+    /// Predictions that it was to answer, by [`Choice::ALL`].
+    pub choices: [u64; Choice::ALL.len()],
+    /// Requests that it was to be asked as a shadow, by [`Comparison::ALL`].
+    pub comparisons: [u64; Comparison::ALL.len()],
     success: Tally,
     fail: Tally,
     /// Of predictions that were answered, by [`Stage::ALL`].
@@ -122,6 +128,7 @@ struct Shard {
     total: Histogram<{ DURATIONS.len() + 1 }>,
     memory: Histogram<{ MEMORIES.len() + 1 }>,
     rows: AtomicU64,
+    choices: [AtomicU64; Choice::ALL.len()],
     success: AtomicTally,
     fail: AtomicTally,
     answered: [AtomicU64; Stage::ALL.len()],
@@ -142,15 +149,30 @@ impl Default for Statistics {
             shards: (0..threads.min(MOST_SHARDS)).map(|_| Shard::default()).collect(),
             names: [const { OnceLock::new() }; PROTOCOLS],
             traps: Default::default(),
+            comparisons: Default::default(),
             last_inference: AtomicU64::new(0),
         }
     }
 }
 
 impl Statistics {
+    /// It is to answer a prediction, because of that.
+    pub fn chosen(&self, by: Choice) {
+        if let Some(count) = self.shard().and_then(|shard| shard.choices.get(by as usize)) {
+            count.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// It was to be asked as a shadow, and that came of it.
+    pub fn compared(&self, outcome: Comparison) {
+        if let Some(count) = self.comparisons.get(outcome as usize) {
+            count.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
     /// Counts one request.
     pub fn record(&self, record: &Record<'_>) {
-        let Some(shard) = self.shards.get(thread_number() % self.shards.len().max(1)) else { return };
+        let Some(shard) = self.shard() else { return };
         let (number, name) = record.protocol;
         let status = STATUSES.iter().position(|status| *status == record.status).unwrap_or(0);
         if let (Some(counts), Some(known)) = (shard.requests.get(number), self.names.get(number)) {
@@ -194,6 +216,7 @@ impl Statistics {
             shard.add_to(&mut totals);
         }
         totals.traps = self.traps.iter().map(|count| count.load(Ordering::Relaxed)).collect();
+        add(&mut totals.comparisons, self.comparisons.iter().map(|count| count.load(Ordering::Relaxed)));
         totals
     }
 
@@ -224,6 +247,11 @@ impl Statistics {
                 })
                 .collect(),
         }
+    }
+
+    /// Where this thread counts.
+    fn shard(&self) -> Option<&Shard> {
+        self.shards.get(thread_number() % self.shards.len().max(1))
     }
 }
 
@@ -261,6 +289,7 @@ impl Shard {
         self.total.add_to(&mut totals.total);
         self.memory.add_to(&mut totals.memory);
         totals.rows += self.rows.load(Ordering::Relaxed);
+        add(&mut totals.choices, self.choices.iter().map(|count| count.load(Ordering::Relaxed)));
         self.success.add_to(&mut totals.success);
         self.fail.add_to(&mut totals.fail);
         for (answered, total) in self.answered.iter().zip(&mut totals.answered) {
@@ -301,10 +330,16 @@ impl Totals {
         self.total.add(&other.total);
         self.memory.add(&other.memory);
         self.traps.resize(TrapKind::ALL.len(), 0);
-        for (mine, theirs) in self.traps.iter_mut().zip(&other.traps) {
-            *mine += theirs;
-        }
+        add(&mut self.traps, other.traps.iter().copied());
+        add(&mut self.choices, other.choices);
+        add(&mut self.comparisons, other.comparisons);
         self.rows += other.rows;
+    }
+}
+
+fn add(mine: &mut [u64], theirs: impl IntoIterator<Item = u64>) {
+    for (mine, theirs) in mine.iter_mut().zip(theirs) {
+        *mine += theirs;
     }
 }
 

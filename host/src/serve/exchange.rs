@@ -12,12 +12,12 @@ use hyper::HeaderMap;
 use hyper::header::{CONTENT_TYPE, HeaderValue};
 use hyper::http::request::Parts;
 use mlhost_wire::fault::{Fault, FaultKind};
+use mlhost_wire::values::{Call, Output};
 
 use crate::access::keys::Key;
 use crate::deployment::Release;
 use crate::observe::Stages;
 use crate::serve::protocol::Protocol;
-use crate::serve::report::Sampled;
 
 /// A request's head, and what became of it so far.
 pub(crate) struct Exchange<'a> {
@@ -42,7 +42,14 @@ pub(crate) struct Exchange<'a> {
     /// How long each of its stages took so far.
     pub(crate) stages: Stages,
     /// What was asked and answered, where it is to be written down.
-    pub(crate) sampled: Option<Box<Sampled>>,
+    pub(crate) sampled: Option<Arc<Asked>>,
+}
+
+/// What was asked and answered, where somebody wants it besides the client.
+#[derive(Clone)]
+pub(crate) struct Asked {
+    pub(crate) call: Call,
+    pub(crate) output: Output,
 }
 
 // === impl Exchange ===

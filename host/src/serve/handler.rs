@@ -18,7 +18,6 @@ use hyper::{Request, Response, StatusCode};
 use mlhost_wire::dialect::Answer;
 use mlhost_wire::dialect::mlflow::Mlflow;
 use mlhost_wire::fault::{Fault, FaultKind};
-use tokio::sync::Semaphore;
 
 use crate::access::{Access, Refusal};
 use crate::catalog::Catalog;
@@ -31,6 +30,7 @@ use crate::readiness::Readiness;
 use crate::serve::body::BodyBudget;
 use crate::serve::compression;
 use crate::serve::exchange::Exchange;
+use crate::serve::permits::Permits;
 use crate::serve::protocol::{self, Endpoint, Protocol};
 use crate::serve::report;
 use crate::serve::response::{Body, redirect, respond};
@@ -44,7 +44,7 @@ pub struct Service {
     pub(crate) catalog: Arc<Catalog>,
     pub(crate) config: ServerConfig,
     pub(crate) mlflow: Mlflow,
-    pub(crate) requests: Semaphore,
+    pub(crate) requests: Arc<Permits>,
     pub(crate) bodies: BodyBudget,
     /// Counts faults whose details are in the log alone, so that a client can say which was theirs.
     references: AtomicU64,
@@ -77,7 +77,7 @@ impl Service {
         Ok(Self {
             access,
             readiness,
-            requests: Semaphore::new(config.max_requests),
+            requests: Arc::new(Permits::new(config.max_requests)),
             bodies: BodyBudget::new(config.max_bodies_bytes),
             references: AtomicU64::new(0),
             catalog,
@@ -124,10 +124,7 @@ impl Service {
     pub fn occupancy(&self) -> Occupancy {
         let config = &self.config;
         Occupancy {
-            requests: (
-                config.max_requests.saturating_sub(self.requests.available_permits()),
-                config.max_requests,
-            ),
+            requests: (self.requests.taken(), config.max_requests),
             bodies: (config.max_bodies_bytes.saturating_sub(self.bodies.left()), config.max_bodies_bytes),
             max_connections: config.max_connections,
         }

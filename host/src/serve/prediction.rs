@@ -16,9 +16,8 @@ use crate::fault;
 use crate::observe::Limit;
 use crate::serve::body::{BodyLimits, HeldBody};
 use crate::serve::compression::Coding;
-use crate::serve::exchange::Exchange;
+use crate::serve::exchange::{Asked, Exchange};
 use crate::serve::handler::Service;
-use crate::serve::report::Sampled;
 
 impl Service {
     /// When the request's time is up, as far as the server and its client say.
@@ -99,7 +98,7 @@ impl Service {
         encode: impl FnOnce(&Release, Reply, E) -> Result<T, Fault>,
     ) -> Result<T, Fault> {
         // Tried, not awaited: a request that would have to wait for a sandbox is told so at once.
-        let _permit = self.requests.try_acquire().map_err(|_| {
+        let _permit = self.requests.enter().ok_or_else(|| {
             // Counted under the model that it was for.
             exchange.release = self.meant(exchange);
             self.no_room(Limit::Requests)
@@ -108,7 +107,7 @@ impl Service {
         let deployment = self.model(exchange)?;
         let picked = deployment.pick(exchange.version.as_deref(), |name| exchange.header(name))?;
         let release = picked.release;
-        exchange.release = Some(release.clone());
+        exchange.release = Some(Arc::clone(&release));
         exchange.stages.predicted = true;
         let _place = release.try_enter().map_err(|_| self.no_room(Limit::ModelRequests))?;
         let deadline = self.deadline(exchange);
@@ -124,12 +123,19 @@ impl Service {
             }
             fault::of_prediction(error)
         })?;
-        if self.reporter.samples_this() {
-            exchange.sampled = Some(Box::new(Sampled { call: decoded.call, output: reply.output.clone() }));
+        let shadow = picked.shadow.and_then(|mirror| self.shadow(mirror));
+        let samples = self.reporter.samples_this();
+        let asked = (samples || shadow.is_some())
+            .then(|| Arc::new(Asked { call: decoded.call, output: reply.output.clone() }));
+        if samples {
+            exchange.sampled.clone_from(&asked);
         }
         let began = Instant::now();
         let answer = encode(&release, reply, decoded.envelope);
         exchange.stages.encode = began.elapsed();
+        if let (Ok(_), Some(shadow), Some(asked)) = (&answer, shadow, asked) {
+            shadow.ask(Arc::clone(&release), asked);
+        }
         answer
     }
 

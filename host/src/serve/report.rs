@@ -11,7 +11,6 @@ use std::time::{Duration, SystemTime};
 use hyper::header::{HeaderName, HeaderValue};
 use hyper::{HeaderMap, Response};
 use jiff::Timestamp;
-use mlhost_wire::values::{Call, Output};
 
 use crate::observe::request_id::RequestId;
 use crate::observe::samples::Sample;
@@ -19,7 +18,7 @@ use crate::observe::stages::{Stage, Stages};
 use crate::observe::statistics::Record;
 use crate::observe::trace_context::{TRACEPARENT, TRACESTATE, TraceParent};
 use crate::observe::traces::{Finished, Place};
-use crate::serve::exchange::Exchange;
+use crate::serve::exchange::{Asked, Exchange};
 use crate::serve::handler::Service;
 use crate::serve::response::Body;
 
@@ -34,12 +33,6 @@ const GRPC_STATUS: &str = "grpc-status";
 
 /// The most of a path that is told: it is the caller's word.
 const PATH_BYTES: usize = 256;
-
-/// What was asked and answered, where it is to be written down.
-pub(crate) struct Sampled {
-    pub(crate) call: Call,
-    pub(crate) output: Output,
-}
 
 /// One answered request, for those who are told of it.
 struct Answered<'a> {
@@ -77,7 +70,7 @@ pub(crate) fn answered(service: &Service, exchange: &mut Exchange<'_>, response:
     let place = reporter.traces.as_ref().map(|traces| traces.place(parent));
     let answered = Answered { exchange, id: &id, status, total, place };
     if let Some(samples) = &reporter.samples
-        && let Some(sample) = sampled.and_then(|sampled| answered.sample(*sampled))
+        && let Some(sample) = sampled.and_then(|sampled| answered.sample(Arc::unwrap_or_clone(sampled)))
     {
         samples.write(sample);
     }
@@ -156,7 +149,7 @@ impl Answered<'_> {
         })
     }
 
-    fn sample(&self, sampled: Sampled) -> Option<Sample> {
+    fn sample(&self, sampled: Asked) -> Option<Sample> {
         let (name, version) = self.model()?;
         Some(Sample {
             time: Timestamp::now() - self.total,

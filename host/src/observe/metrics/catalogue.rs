@@ -119,6 +119,19 @@ metrics! {
         MODEL,
         "When the version that is served was taken, since the epoch",
     ));
+    MODEL_ROUTED = metric(
+        "mlhost_model_routed",
+        Counter,
+        &["model", "version", "by"],
+        "Predictions by the version that was to answer and what decided that: version (the request names it), header, split, default",
+    );
+    SHADOW_COMPARISONS = metric(
+        "mlhost_shadow_comparisons",
+        Counter,
+        &["model", "version", "outcome"],
+        "Requests that were to be sent to a shadow, too, by what came of it: same, different, failed, shed (not sent, for want of room); \
+         the version is the shadow's",
+    );
     RELOADS_TAKEN = metric("mlhost_reloads_taken", Counter, &["model"], "Versions that took over");
     RELOADS_REFUSED = metric(
         "mlhost_reloads_refused",

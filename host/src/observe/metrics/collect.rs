@@ -20,6 +20,7 @@ use crate::catalog::Loads;
 use crate::observe::histogram::{DURATIONS, Distribution, MEMORIES, SIZES};
 use crate::observe::stages::Stage;
 use crate::observe::statistics::Totals;
+use crate::observe::{Choice, Comparison};
 
 /// Nanoseconds in a second: bounds are divided, so that they read as they were meant.
 const SECOND: f64 = 1e9;
@@ -65,6 +66,7 @@ impl Collector for Collected {
         scrape.requests(&self.sources.telemetry.others.totals(), &releases)?;
         scrape.guests(&releases)?;
         scrape.graphs(&releases)?;
+        scrape.routing(&releases)?;
         scrape.models(&self.sources)?;
         scrape.loads(self.sources.catalog.loads())?;
         scrape.process(&Process::read())
@@ -178,10 +180,8 @@ impl<'a> Scrape<'_, 'a> {
         self.of_releases(&metric::GUEST_MEMORY, releases, sandboxed, write)?;
         let mut family = self.family(&metric::GUEST_TRAPS)?;
         for release in releases.iter().filter(|release| release.totals.memory.count() > 0) {
-            let [model, version] = &release.labels;
             for (kind, count) in TrapKind::ALL.into_iter().zip(&release.totals.traps) {
-                let labels =
-                    [(model.0, model.1.as_str()), (version.0, version.1.as_str()), ("kind", kind.name())];
+                let labels = with(&release.labels, ("kind", kind.name()));
                 ConstCounter::new(*count).encode(family.encode_family(&labels)?)?;
             }
         }
@@ -196,6 +196,24 @@ impl<'a> Scrape<'_, 'a> {
         };
         self.of_releases(&metric::COMPUTE, releases, |release| Some(release.compute_time), write)?;
         self.of_releases(&metric::QUEUE_DEPTH, releases, |release| release.waiting, gauge)
+    }
+
+    fn routing(&mut self, releases: &[Counted]) -> fmt::Result {
+        let mut family = self.family(&metric::MODEL_ROUTED)?;
+        for release in releases {
+            for (by, count) in Choice::ALL.into_iter().zip(release.totals.choices) {
+                let labels = with(&release.labels, ("by", by.name()));
+                ConstCounter::new(count).encode(family.encode_family(&labels)?)?;
+            }
+        }
+        let mut family = self.family(&metric::SHADOW_COMPARISONS)?;
+        for release in releases.iter().filter(|release| release.is_or_was_a_shadow()) {
+            for (outcome, count) in Comparison::ALL.into_iter().zip(release.totals.comparisons) {
+                let labels = with(&release.labels, ("outcome", outcome.name()));
+                ConstCounter::new(count).encode(family.encode_family(&labels)?)?;
+            }
+        }
+        Ok(())
     }
 
     fn models(&mut self, sources: &Sources) -> fmt::Result {
@@ -259,10 +277,25 @@ pub(super) struct Counted {
     pub(super) compute_time: u64,
     /// Calls that wait; `None` where it is gone.
     pub(super) waiting: Option<u64>,
+    /// Whether it is its model's shadow.
+    pub(super) is_shadow: bool,
+}
+
+// === impl Counted ===
+
+impl Counted {
+    /// Whether it has counts of comparisons; those of a shadow are there before its first.
+    fn is_or_was_a_shadow(&self) -> bool {
+        self.is_shadow || self.totals.comparisons.iter().any(|count| *count > 0)
+    }
 }
 
 pub(super) fn labels(model: &str, version: &str) -> Labels {
     [("model", model.to_owned()), ("version", version.to_owned())]
+}
+
+fn with<'l>([model, version]: &'l Labels, third: (&'static str, &'l str)) -> [(&'static str, &'l str); 3] {
+    [(model.0, model.1.as_str()), (version.0, version.1.as_str()), third]
 }
 
 fn gauge(value: u64, encoder: MetricEncoder<'_>) -> fmt::Result {

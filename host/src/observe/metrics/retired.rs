@@ -10,7 +10,7 @@ use mlhost_nn::SizeCount;
 
 use super::collect::{Counted, Labels, labels};
 use crate::catalog::Catalog;
-use crate::deployment::Release;
+use crate::deployment::{Release, Served};
 use crate::observe::Statistics;
 use crate::observe::histogram::{Distribution, SIZES};
 
@@ -35,12 +35,8 @@ struct Seen {
 impl Retired {
     /// Every release by its labels, those that are gone included.
     pub(super) fn read(&mut self, catalog: &Catalog) -> Vec<Counted> {
-        let served: Vec<_> = catalog
-            .models()
-            .iter()
-            .flat_map(|(_, deployment)| deployment.served().releases().to_vec())
-            .map(|release| seen(&release))
-            .collect();
+        let served: Vec<_> =
+            catalog.models().iter().flat_map(|(_, deployment)| of_served(&deployment.served())).collect();
         self.replace(served);
         let mut all = self.gone.clone();
         for seen in &self.served {
@@ -61,6 +57,7 @@ impl Retired {
             // Requests may have ended in it since; those that end after this are lost.
             seen.counted.totals = seen.statistics.totals();
             seen.counted.waiting = None;
+            seen.counted.is_shadow = false;
             match self.gone.iter_mut().find(|counted| counted.labels == seen.counted.labels) {
                 Some(counted) => counted.add(&seen.counted),
                 None => self.gone.push(seen.counted),
@@ -79,6 +76,7 @@ impl Counted {
         self.sizes.add(&other.sizes);
         self.compute_time = self.compute_time.saturating_add(other.compute_time);
         self.waiting = other.waiting.or(self.waiting);
+        self.is_shadow |= other.is_shadow;
     }
 }
 
@@ -86,7 +84,13 @@ pub(super) fn labels_of(release: &Release) -> Labels {
     labels(&release.app.name, release.version.name())
 }
 
-fn seen(release: &Release) -> Seen {
+fn of_served(served: &Served) -> Vec<Seen> {
+    let shadow = served.shadow();
+    let is_shadow = |release| shadow.is_some_and(|shadow| Arc::ptr_eq(shadow, release));
+    served.releases().iter().map(|release| seen(release, is_shadow(release))).collect()
+}
+
+fn seen(release: &Release, is_shadow: bool) -> Seen {
     let sizes = release.app.sizes();
     let compute_time = sizes.iter().map(|size| u64::try_from(size.time.as_nanos()).unwrap_or(0)).sum();
     let counted = Counted {
@@ -95,6 +99,7 @@ fn seen(release: &Release) -> Seen {
         sizes: distribution(&sizes),
         compute_time,
         waiting: Some(release.app.waiting() as u64),
+        is_shadow,
     };
     Seen { statistics: Arc::clone(&release.statistics), counted }
 }
