@@ -21,6 +21,9 @@ const MOST_FOLDERS: usize = 5;
 /// What a model directory has.
 const MODEL_FILE: &str = "MLmodel";
 
+/// A graph by itself, in Triton's repositories.
+const GRAPH_FILE: &str = "model.onnx";
+
 /// The version of a model that has no numbers.
 const ONLY_VERSION: &str = "1";
 
@@ -155,6 +158,13 @@ pub fn model_directory(folder: &Path) -> Option<PathBuf> {
         folder = only.path();
     }
     None
+}
+
+/// The graph of a version that has one and is no model directory, as Triton's repositories have them.
+#[must_use]
+pub fn only_graph(directory: &Path) -> Option<PathBuf> {
+    let graph = directory.join(GRAPH_FILE);
+    (!directory.join(MODEL_FILE).is_file() && graph.is_file()).then_some(graph)
 }
 
 /// The folders in `directory`, links to folders included, in the order of their names.

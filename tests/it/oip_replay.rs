@@ -9,6 +9,7 @@ use std::fs;
 use std::path::PathBuf;
 
 use serde_json::{Value as Json, json};
+use tempfile::TempDir;
 
 use crate::oip_differences::{DIFFERENCES, Difference, OTHER_PROTOCOLS};
 use crate::running::{RawAnswer, Running, root};
@@ -25,17 +26,36 @@ fn fixtures() -> PathBuf {
     root().join("tests/fixtures/oip")
 }
 
-/// The servers of the captured models: `iris` and, for each datatype, one of `types`.
-#[derive(Default)]
+/// The servers of the captured models: `iris` and, for each datatype, one of `types`; and a repository of both, as Triton had it,
+/// whose models clients may load and unload.
 struct Servers {
     running: BTreeMap<String, Running>,
+    repository: Running,
+    /// Where it is.
+    _folder: TempDir,
 }
 
 // === impl Servers ===
 
 impl Servers {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        for (model, graph) in [("iris", "iris.onnx"), ("types", "types/fp32.onnx")] {
+            // As Triton wants it.
+            let version = folder.path().join(model).join("1");
+            fs::create_dir_all(&version).unwrap();
+            fs::copy(fixtures().join(graph), version.join("model.onnx")).unwrap();
+        }
+        let path = folder.path().to_str().unwrap();
+        let flags = ["--model-repository", path, "--model-control-mode", "explicit", "--load-model", "*"];
+        Self { running: BTreeMap::new(), repository: Running::start(&flags), _folder: folder }
+    }
+
     /// The server that a captured request is for.
     fn of(&mut self, case: &Json) -> &Running {
+        if case["path"].as_str().unwrap().starts_with("/v2/repository/") || case["name"] == "ready_unloaded" {
+            return &self.repository;
+        }
         let body = case["req"].as_str().unwrap_or_default();
         let datatype = body.split_once("\"name\": \"i_").and_then(|(_, rest)| rest.split_once('"'));
         let (model, graph) = match datatype {
@@ -219,7 +239,7 @@ fn every_captured_request_is_answered_as_triton_did_or_listed() {
             assert!(listed.insert(case, reason).is_none(), "{case} is listed twice");
         }
     }
-    let mut servers = Servers::default();
+    let mut servers = Servers::new();
     let (mut equal, mut deliberate, mut others) = (0, 0, 0);
     let mut wrong = Vec::new();
     for case in &cases {

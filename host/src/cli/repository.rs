@@ -7,13 +7,16 @@ use std::sync::Arc;
 use mlhost_bundle::Batching;
 use serde_json::{Map, Value};
 
-use super::args::ServeArgs;
+use super::args::{NamedPath, PartArgs, ServeArgs};
 use super::loading::Loading;
 use super::model;
 use crate::catalog::Catalog;
 use crate::config::{DEFAULT_MAX_MEMORY_BYTES, LimitsAllowed, ServerConfig};
 use crate::loader::{Loader, Mode, Read, Settings};
-use crate::repository::{OwnLimits, Repository};
+use crate::repository::{self, OwnLimits, Repository};
+
+/// What a graph by itself is called among its model's graphs, of which it is the only one.
+const GRAPH_NAME: &str = "model";
 
 /// Models from a repository, or from wherever clients say.
 pub(super) struct Several {
@@ -62,7 +65,14 @@ impl Several {
 /// Reads a model directory within what the server's flags and the model's own rules allow.
 fn reading(allowed: LimitsAllowed, model_config: Map<String, Value>) -> Read {
     Box::new(move |directory, limits| {
-        let mut source = model::from_bundle(directory, &within(&allowed, limits))?;
+        let allowed = within(&allowed, limits);
+        let mut source = match repository::only_graph(directory) {
+            Some(path) => {
+                let graph = NamedPath { name: GRAPH_NAME.to_owned(), path };
+                model::from_parts(None, &PartArgs { model: vec![graph], ..PartArgs::default() }, &allowed)?
+            }
+            None => model::from_bundle(directory, &allowed)?,
+        };
         source.override_model_config(model_config.clone());
         source.time = limits.time.or(source.time);
         source.concurrency = limits.requests.or(source.concurrency);
