@@ -51,10 +51,7 @@ impl Catalog {
     #[must_use]
     pub fn of_one(deployment: Arc<Deployment>) -> Self {
         let name = deployment.name().to_owned();
-        Self {
-            models: ArcSwap::from_pointee(BTreeMap::from([(name, deployment)])),
-            ..Self::empty()
-        }
+        Self { models: ArcSwap::from_pointee(BTreeMap::from([(name, deployment)])), ..Self::empty() }
     }
 
     /// The same models, and `orders` carried out by whoever receives them; by clients' word, where `controlled`.
@@ -79,7 +76,9 @@ impl Catalog {
     #[must_use]
     pub fn is_sandboxed(&self) -> bool {
         let models = self.models.load();
-        models.values().any(|model| model.served().releases().iter().any(|release| release.app.is_sandboxed()))
+        models
+            .values()
+            .any(|model| model.served().releases().iter().any(|release| release.app.is_sandboxed()))
     }
 
     /// No model yet.

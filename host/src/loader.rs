@@ -92,7 +92,10 @@ impl Loader {
         let catalog = Catalog::empty().with_orders(sender.clone(), controlled).with_loads(Arc::clone(&loads));
         let catalog = Arc::new(catalog);
         let shelf = Shelf::new(sender, loads);
-        (Self { settings, catalog: Arc::clone(&catalog), orders, shelf, moved: false, failing: None }, catalog)
+        (
+            Self { settings, catalog: Arc::clone(&catalog), orders, shelf, moved: false, failing: None },
+            catalog,
+        )
     }
 
     /// Loads what is to be served from the start, and says of each model that cannot be why.
@@ -114,7 +117,11 @@ impl Loader {
             anyhow::ensure!(
                 names.contains(&name.as_str()),
                 "there is no model `{name}` in the repository `{root}`\nhint: {}",
-                if names.is_empty() { "it has none".to_owned() } else { format!("it has {}", names.join(", ")) }
+                if names.is_empty() {
+                    "it has none".to_owned()
+                } else {
+                    format!("it has {}", names.join(", "))
+                }
             );
         }
         let mut faults = Vec::new();

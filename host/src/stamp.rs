@@ -60,7 +60,8 @@ impl Look {
             metadata.modified()?.duration_since(UNIX_EPOCH).unwrap_or_default().hash(&mut self.hasher);
             return Ok(());
         }
-        let mut entries = fs::read_dir(path)?.map(|entry| Ok(entry?.path())).collect::<io::Result<Vec<_>>>()?;
+        let mut entries =
+            fs::read_dir(path)?.map(|entry| Ok(entry?.path())).collect::<io::Result<Vec<_>>>()?;
         entries.sort();
         entries.iter().try_for_each(|entry| self.add(entry))
     }

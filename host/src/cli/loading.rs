@@ -35,7 +35,11 @@ pub(super) struct Loading {
 
 impl Loading {
     /// With sandboxes of so much memory.
-    pub(super) fn new(args: &ServeArgs, config: &ServerConfig, max_memory_bytes: usize) -> anyhow::Result<Self> {
+    pub(super) fn new(
+        args: &ServeArgs,
+        config: &ServerConfig,
+        max_memory_bytes: usize,
+    ) -> anyhow::Result<Self> {
         let engine = Engine::new(&EngineOptions {
             instances: u32::try_from(config.max_requests).unwrap_or(u32::MAX).saturating_add(MORE_SANDBOXES),
             max_memory_bytes,

@@ -93,7 +93,7 @@ fn within(allowed: &LimitsAllowed, limits: &OwnLimits) -> LimitsAllowed {
         batching: Batching {
             max_rows: batching.max_rows.or(limits.batch_rows),
             max_delay: batching.max_delay.or(limits.batch_delay),
-            ..batching.clone()
+            ..*batching
         },
         ..allowed.clone()
     }

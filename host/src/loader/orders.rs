@@ -56,7 +56,8 @@ impl Loader {
             return Err(Fault::new(FaultKind::BadInput, public));
         }
         let directory = model_directory(directory).ok_or_else(|| {
-            let public = format!("there is no model directory at `{}`: one has a file `MLmodel`", directory.display());
+            let public =
+                format!("there is no model directory at `{}`: one has a file `MLmodel`", directory.display());
             Fault::new(FaultKind::NotFound, public)
         })?;
         let found = Found::alone(name.clone(), directory);
@@ -99,7 +100,8 @@ impl Loader {
     }
 
     fn find(&self, name: &str) -> Result<Found, Fault> {
-        let none = || Fault::new(FaultKind::NotFound, format!("there is no model `{name}` in the repository"));
+        let none =
+            || Fault::new(FaultKind::NotFound, format!("there is no model `{name}` in the repository"));
         let repository = self.settings.repository.as_ref().ok_or_else(none)?;
         repository.find(name).map_err(|error| no_repository(&error))?.ok_or_else(none)
     }

@@ -35,7 +35,12 @@ pub(super) enum Made {
 
 impl Loader {
     /// Has room for `bytes` more, beside what is loaded and the `own` ones of the model that they are for.
-    pub(super) async fn make_room(&mut self, name: &str, (own, bytes): (u64, u64), room: Room) -> Result<Made, Fault> {
+    pub(super) async fn make_room(
+        &mut self,
+        name: &str,
+        (own, bytes): (u64, u64),
+        room: Room,
+    ) -> Result<Made, Fault> {
         let Some(most) = self.settings.memory_bytes else { return Ok(Made::Room) };
         let full = |why: &str| {
             let public = format!("there is no room for model `{name}`: {why}");

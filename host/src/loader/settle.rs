@@ -75,7 +75,8 @@ impl Loader {
         let rules = found.rules.as_ref().map_err(|problem| unusable(found, problem))?;
         let wanted = rules.wanted(&found.versions);
         if wanted.is_empty() {
-            let hint = "hint: a version is a model directory in a folder that is named by its number, `1` and up";
+            let hint =
+                "hint: a version is a model directory in a folder that is named by its number, `1` and up";
             return Err(unusable(found, &format!("there is no version in its folder\n{hint}")));
         }
         let served_before = !known.loaded.is_empty();
@@ -166,7 +167,9 @@ impl Loader {
         let app = (self.settings.load)(source).await;
         if !version.is_unchanged() {
             self.moved = true;
-            let public = format!("version `{number}` of model `{name}` was changed while it was loaded: it is loaded again");
+            let public = format!(
+                "version `{number}` of model `{name}` was changed while it was loaded: it is loaded again"
+            );
             return Err(Fault::new(FaultKind::NotReady, public));
         }
         let app = app.map_err(|error| refused(&error))?;
@@ -191,7 +194,10 @@ impl Loader {
         known.forget_asked();
         let absent = wanted.iter().map(|version| room::asleep(&version.number)).collect();
         known.deployment.put(Served::asleep(absent));
-        tracing::info!(model = known.deployment.name(), "there is no room for it now; the first request loads it");
+        tracing::info!(
+            model = known.deployment.name(),
+            "there is no room for it now; the first request loads it"
+        );
     }
 }
 

@@ -177,7 +177,8 @@ impl WrittenLimits {
 
 /// `"all"`, `{ latest = 2 }` or `[1, 3]`.
 fn policy(value: &toml::Value) -> Result<Policy, String> {
-    let problem = || "`versions` is `\"all\"`, `{ latest = COUNT }` or a list of numbers such as `[1, 3]`".to_owned();
+    let problem =
+        || "`versions` is `\"all\"`, `{ latest = COUNT }` or a list of numbers such as `[1, 3]`".to_owned();
     let positive = |value: &toml::Value| {
         value.as_integer().and_then(|number| u64::try_from(number).ok()).filter(|number| *number > 0)
     };
@@ -215,7 +216,8 @@ fn read(path: &Path) -> io::Result<String> {
 /// What and where.
 fn in_one_line(text: &str, error: &toml::de::Error) -> String {
     let what = error.message().lines().next().unwrap_or_default();
-    let line = error.span().and_then(|span| text.get(..span.start)).map(|before| before.matches('\n').count() + 1);
+    let line =
+        error.span().and_then(|span| text.get(..span.start)).map(|before| before.matches('\n').count() + 1);
     line.map_or_else(|| what.to_owned(), |line| format!("line {line}: {what}"))
 }
 

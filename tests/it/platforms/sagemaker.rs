@@ -84,7 +84,10 @@ fn sagemaker_loads_and_unloads_the_models_of_a_multi_model_endpoint() {
     std::os::unix::fs::symlink(models().join("iris"), first.join("iris")).unwrap();
     std::fs::create_dir(unpacked.path().join("2")).unwrap();
     // Room for iris, and not for iris twice.
-    let server = Running::start_with(&["--model-memory", "160KiB"], &[("SAGEMAKER_MULTI_MODEL", "true"), ("MLHOST_HOST", "127.0.0.1")]);
+    let server = Running::start_with(
+        &["--model-memory", "160KiB"],
+        &[("SAGEMAKER_MULTI_MODEL", "true"), ("MLHOST_HOST", "127.0.0.1")],
+    );
     assert_eq!(server.get("/ping").status, 200);
     assert_eq!(server.get("/models").json(), json!({"models": []}));
     let load = |name: &str, url: &std::path::Path| {

@@ -79,7 +79,8 @@ fn bytes(path: &Path) -> u64 {
 
 /// One flower, in V2's words.
 pub(super) fn flower() -> Vec<u8> {
-    let column = |(name, value): (&str, u32)| json!({"name": name, "shape": [1], "datatype": "FP64", "data": [value]});
+    let column =
+        |(name, value): (&str, u32)| json!({"name": name, "shape": [1], "datatype": "FP64", "data": [value]});
     let values = [("sepal_length", 51), ("sepal_width", 35), ("petal_length", 14), ("petal_width", 2)];
     json!({ "inputs": values.map(column) }).to_string().into_bytes()
 }
@@ -115,7 +116,8 @@ pub(super) fn index(server: &Running) -> Vec<String> {
 pub(super) fn reason(server: &Running, model: &str) -> String {
     let answer = server.send("POST", "/v2/repository/index", &[JSON], b"{}").json();
     let entries = answer.as_array().unwrap().clone();
-    let reason = entries.iter().filter(|entry| entry["name"] == model).find_map(|entry| entry["reason"].as_str());
+    let reason =
+        entries.iter().filter(|entry| entry["name"] == model).find_map(|entry| entry["reason"].as_str());
     reason.unwrap_or_default().to_owned()
 }
 

@@ -28,12 +28,9 @@ fn clients_load_and_unload_models_where_the_operator_lets_them() {
     assert_eq!(index(&server), ["flowers/1 READY", "iris/2 UNAVAILABLE"]);
     assert_eq!(reason(&server, "iris"), "unloaded");
     // What is not there, is not loaded or is no name is told so.
-    for (model, what, status) in [
-        ("nope", "load", 404),
-        ("..%2Firis", "load", 404),
-        ("nope", "unload", 404),
-        ("iris", "unload", 404),
-    ] {
+    for (model, what, status) in
+        [("nope", "load", 404), ("..%2Firis", "load", 404), ("nope", "unload", 404), ("iris", "unload", 404)]
+    {
         let answer = order(&server, model, what);
         assert_eq!(answer.status, status, "{what} {model}: {answer:?}");
         assert!(answer.json()["error"].is_string(), "{answer:?}");

@@ -29,7 +29,8 @@ fn the_least_recently_used_model_makes_room_and_a_request_brings_it_back() {
     assert_eq!(index(&server), ["a/1 UNAVAILABLE", "b/1 READY", "c/1 READY"]);
     assert!(metric(&server, "mlhost_model_loads_total{outcome=\"evicted\"}") >= 2.0);
     assert!(metric(&server, "mlhost_model_loads_total{outcome=\"woken\"}") >= 2.0);
-    let (used, limit) = (metric(&server, "mlhost_model_files_bytes"), metric(&server, "mlhost_model_files_limit_bytes"));
+    let (used, limit) =
+        (metric(&server, "mlhost_model_files_bytes"), metric(&server, "mlhost_model_files_limit_bytes"));
     assert!(used > 0.0 && used <= limit, "{used} of {limit}");
 }
 

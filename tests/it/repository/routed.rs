@@ -45,15 +45,21 @@ fn a_shadow_is_asked_and_compared_and_never_answers() {
         assert!(answer.status == 200 && answer.body.contains("setosa"), "{answer:?}");
     }
     let compared = |version: &str, outcome: &str| {
-        let name = format!("mlhost_shadow_comparisons_total{{model=\"iris\",version=\"{version}\",outcome=\"{outcome}\"}}");
+        let name = format!(
+            "mlhost_shadow_comparisons_total{{model=\"iris\",version=\"{version}\",outcome=\"{outcome}\"}}"
+        );
         metric(&server, &name)
     };
     wait_until(&server, "compared", || compared("2", "different") + compared("2", "shed") >= 20.0);
     assert!(compared("2", "different") >= 1.0 && compared("2", "same") == 0.0);
     // What the shadow answered is no request of anybody's.
-    assert!(!server.admin("GET", "/metrics", &[], b"").body.lines().any(|line| {
-        line.starts_with("mlhost_requests_total{model=\"iris\",version=\"2\"")
-    }));
+    assert!(
+        !server
+            .admin("GET", "/metrics", &[], b"")
+            .body
+            .lines()
+            .any(|line| { line.starts_with("mlhost_requests_total{model=\"iris\",version=\"2\"") })
+    );
     folder.write("iris/mlhost.toml", "default = 1\n[shadow]\nversion = 3\n");
     wait_until(&server, "the same", || {
         infer(&server, "iris", &[]);

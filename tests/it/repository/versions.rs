@@ -16,7 +16,12 @@ fn every_model_of_a_repository_is_served_under_its_name() {
     assert_eq!(index(&server), ["flowers/1 READY", "iris/1 READY"]);
     for model in ["iris", "flowers"] {
         assert_eq!(infer(&server, model, &[]).json()["model_name"], model);
-        let answer = server.send("POST", &format!("/v1/models/{model}:predict"), &[JSON], b"{\"instances\": [[51, 35, 14, 2]]}");
+        let answer = server.send(
+            "POST",
+            &format!("/v1/models/{model}:predict"),
+            &[JSON],
+            b"{\"instances\": [[51, 35, 14, 2]]}",
+        );
         assert_eq!(answer.status, 200, "{answer:?}");
     }
     assert_eq!(server.get("/v1/models").json()["models"], serde_json::json!(["flowers", "iris"]));
@@ -138,7 +143,9 @@ fn a_start_with_a_broken_model_says_all_that_is_wrong_or_serves_the_rest() {
     folder.write("broken/1/MLmodel", "no model");
     folder.write("empty/readme", "");
     let said = folder.fails(&[]);
-    for part in ["2 of the repository's models", "`broken`", "`empty`: there is no version", "hint:", "--skip-broken"] {
+    for part in
+        ["2 of the repository's models", "`broken`", "`empty`: there is no version", "hint:", "--skip-broken"]
+    {
         assert!(said.contains(part), "{part}: {said}");
     }
     let server = folder.serve(&["--skip-broken"]);
@@ -162,7 +169,8 @@ fn a_repository_that_is_not_there_and_flags_for_another_mode_are_said_at_once() 
     }
     let root = folder.path("");
     drop(folder);
-    let output = crate::running::mlhost().args(["serve", "-p", "0", "--repository"]).arg(root).output().unwrap();
+    let output =
+        crate::running::mlhost().args(["serve", "-p", "0", "--repository"]).arg(root).output().unwrap();
     let said = String::from_utf8(output.stderr).unwrap();
     assert!(said.contains("cannot read the repository") && said.contains("hint:"), "{said}");
 }

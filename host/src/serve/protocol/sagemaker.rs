@@ -83,8 +83,7 @@ pub(crate) fn routes(platform: &PlatformConfig) -> Vec<Route> {
                 .about("load a model from a directory", MULTI_MODEL_TEST),
             Route::new(Method::GET, "/models", Endpoint::List)
                 .about("the models that are loaded", MULTI_MODEL_TEST),
-            Route::new(Method::GET, "/models/{model}", Endpoint::Show)
-                .about("one of them", MULTI_MODEL_TEST),
+            Route::new(Method::GET, "/models/{model}", Endpoint::Show).about("one of them", MULTI_MODEL_TEST),
             Route::new(Method::DELETE, "/models/{model}", Endpoint::Unload)
                 .about("unload a model", MULTI_MODEL_TEST),
             Route::new(Method::POST, "/models/{model}/invoke", Endpoint::Invoke)
