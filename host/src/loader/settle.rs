@@ -143,10 +143,12 @@ impl Loader {
                 Ok(Outcome::Loaded(Loaded { number: number.clone(), made, release: Arc::new(release) }))
             }
             Err(fault) => {
-                self.shelf.loads().failed();
-                // Another failure, to be logged even where it reads like the one before.
-                known.failing = None;
-                known.refused.insert(number.clone(), Refused { made, fault: fault.clone() });
+                let refused = Refused { made, fault: fault.clone() };
+                if known.refused.insert(number.clone(), refused).is_none_or(|before| before.fault != fault) {
+                    self.shelf.loads().failed();
+                    // Logged, whatever was logged of other versions.
+                    known.failing = None;
+                }
                 Err(fault)
             }
         }
