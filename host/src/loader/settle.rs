@@ -72,6 +72,7 @@ impl Loader {
             // Whatever changed: it is loaded when somebody asks for it.
             return Ok(());
         }
+        known.refused.retain(|number, _| found.versions.iter().any(|version| version.number == *number));
         let rules = found.rules.as_ref().map_err(|problem| unusable(found, problem))?;
         let wanted = rules.wanted(&found.versions);
         if wanted.is_empty() {
@@ -144,7 +145,8 @@ impl Loader {
             }
             Err(fault) => {
                 let refused = Refused { made, fault: fault.clone() };
-                if known.refused.insert(number.clone(), refused).is_none_or(|before| before.fault != fault) {
+                let before = known.refused.insert(number.clone(), refused);
+                if before.is_none_or(|before| before.fault != fault || before.made.stamp != version.stamp) {
                     self.shelf.loads().failed();
                     // Logged, whatever was logged of other versions.
                     known.failing = None;
