@@ -37,6 +37,7 @@ mod python;
 mod readme;
 mod reload;
 mod routes_page;
+mod routing;
 mod running;
 mod samples;
 mod shutdown;
