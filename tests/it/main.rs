@@ -38,6 +38,7 @@ mod readme;
 mod reload;
 mod repository;
 mod routes_page;
+mod routing;
 mod running;
 mod samples;
 mod shutdown;
