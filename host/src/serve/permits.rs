@@ -12,8 +12,8 @@ use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, SemaphorePermit};
 pub(crate) struct Permits {
     free: Arc<Semaphore>,
     size: usize,
-    /// What shadows have, the latest last.
-    loans: Mutex<Vec<Arc<Loan>>>,
+    /// What shadows have, the latest last. Nothing is lent or given back but under this lock.
+    loans: Mutex<Vec<Loan>>,
 }
 
 /// A request's own, until this is dropped.
@@ -25,12 +25,12 @@ pub(crate) struct Permit<'p> {
 /// A shadow's, until this is dropped or it is recalled.
 pub(crate) struct Lent {
     permits: Arc<Permits>,
-    loan: Arc<Loan>,
+    recalled: Arc<Notify>,
 }
 
 struct Loan {
-    permit: Mutex<Option<OwnedSemaphorePermit>>,
-    recalled: Notify,
+    permit: OwnedSemaphorePermit,
+    recalled: Arc<Notify>,
 }
 
 // === impl Permits ===
@@ -47,39 +47,38 @@ impl Permits {
 
     /// One for a request; `None` where all are other requests'.
     pub(crate) fn enter(&self) -> Option<Permit<'_>> {
-        if let Ok(permit) = self.free.try_acquire() {
-            return Some(Permit { _free: Some(permit), _recalled: None });
-        }
-        self.recall().map(|permit| Permit { _free: None, _recalled: Some(permit) })
+        self.enter_free().or_else(|| {
+            let mut loans = self.loans();
+            match loans.pop() {
+                Some(Loan { permit, recalled }) => {
+                    recalled.notify_one();
+                    Some(Permit { _free: None, _recalled: Some(permit) })
+                }
+                // A shadow may have given one back meanwhile.
+                None => self.enter_free(),
+            }
+        })
     }
 
     /// One for the shadow of a request that has been answered and has its own still; `None` where there is not enough room
     /// to spare.
     pub(crate) fn lend(self: &Arc<Self>) -> Option<Lent> {
-        // The request's own is as good as free. Looked at before and after, so that no two are lent for the same room.
-        if !self.spares(1) {
+        let mut loans = self.loans();
+        // The request's own is as good as free.
+        if (self.free.available_permits() + 1) * 2 <= self.size {
             return None;
         }
-        let permit = Arc::clone(&self.free).try_acquire_owned().ok().filter(|_| self.spares(2))?;
-        let loan = Arc::new(Loan { permit: Mutex::new(Some(permit)), recalled: Notify::new() });
-        self.loans().push(Arc::clone(&loan));
-        Some(Lent { permits: Arc::clone(self), loan })
+        let permit = Arc::clone(&self.free).try_acquire_owned().ok()?;
+        let recalled = Arc::new(Notify::new());
+        loans.push(Loan { permit, recalled: Arc::clone(&recalled) });
+        Some(Lent { permits: Arc::clone(self), recalled })
     }
 
-    /// Whether more than half are free where so many of those that are taken do not count.
-    fn spares(&self, uncounted: usize) -> bool {
-        (self.free.available_permits() + uncounted) * 2 > self.size
+    fn enter_free(&self) -> Option<Permit<'_>> {
+        self.free.try_acquire().ok().map(|permit| Permit { _free: Some(permit), _recalled: None })
     }
 
-    /// Takes one back from a shadow.
-    fn recall(&self) -> Option<OwnedSemaphorePermit> {
-        let loan = self.loans().pop()?;
-        let permit = loan.permit.lock().unwrap_or_else(PoisonError::into_inner).take();
-        loan.recalled.notify_one();
-        permit
-    }
-
-    fn loans(&self) -> MutexGuard<'_, Vec<Arc<Loan>>> {
+    fn loans(&self) -> MutexGuard<'_, Vec<Loan>> {
         // Nothing under the lock leaves it half changed.
         self.loans.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -90,13 +89,13 @@ impl Permits {
 impl Lent {
     /// Ends when a request needs it: the shadow has nothing any more.
     pub(crate) async fn recalled(&self) {
-        self.loan.recalled.notified().await;
+        self.recalled.notified().await;
     }
 }
 
 impl Drop for Lent {
     fn drop(&mut self) {
-        self.permits.loans().retain(|loan| !Arc::ptr_eq(loan, &self.loan));
+        self.permits.loans().retain(|loan| !Arc::ptr_eq(&loan.recalled, &self.recalled));
     }
 }
 
