@@ -159,11 +159,13 @@ impl Loader {
     async fn load(&mut self, name: &str, Ruled { version, rules }: Ruled<'_>) -> Result<Release, Fault> {
         let number = &version.number;
         let refused = |error: &anyhow::Error| {
-            let first = error.to_string();
+            // Clients are told which file it is, and not where on this machine.
+            let first = error.to_string().replace(&format!("{}/", version.directory.display()), "");
             let reason = first.lines().next().unwrap_or_default();
             let public = format!("cannot load version `{number}` of model `{name}`: {reason}");
-            // The whole chain is the log's: it may name files of this machine.
-            Fault { detail: format!("{error:#}"), ..Fault::new(FaultKind::BadInput, public) }
+            // The whole chain is the log's.
+            let detail = format!("version `{number}`: {error:#}");
+            Fault { detail, ..Fault::new(FaultKind::BadInput, public) }
         };
         let read = (self.settings.read)(&version.directory, &rules.limits);
         let mut source = read.map_err(|error| refused(&error))?;

@@ -9,7 +9,7 @@ fn crowded() -> (Folder, String) {
     for model in ["a/1", "b/1", "c/1"] {
         folder.add(model);
     }
-    let memory = (folder.bytes("a") * 5 / 2).to_string();
+    let memory = format!("{}B", folder.bytes("a") * 5 / 2);
     (folder, memory)
 }
 
@@ -58,7 +58,7 @@ fn requests_for_more_models_than_there_is_room_for_are_all_answered_in_the_end()
 fn a_model_that_is_larger_than_all_the_room_is_refused() {
     let folder = Folder::new();
     folder.add("iris/1");
-    let memory = (folder.bytes("iris") / 2).to_string();
+    let memory = format!("{}B", folder.bytes("iris") / 2);
     let said = folder.fails(&["--model-memory", &memory]);
     assert!(said.contains("there is no room for model `iris`") && said.contains("--model-memory"), "{said}");
 }

@@ -100,7 +100,7 @@ fn a_version_that_cannot_be_served_is_refused_and_what_was_served_goes_on() {
     let server = folder.serve(&["--repository-mode", "poll", "--repository-poll", "50ms"]);
     folder.write("iris/2/MLmodel", "no model");
     wait_until(&server, "refused", || reason(&server, "iris").contains("version `2`"));
-    let line = server.logged("cannot load version `2`");
+    let line = server.logged("version `2`");
     assert!(line.contains("what was served is served on"), "{line}");
     assert!(!reason(&server, "iris").contains('/'), "no path of this machine: {}", reason(&server, "iris"));
     assert_eq!(answers(&server, "iris", &[]), "1");
@@ -190,11 +190,20 @@ fn sighup_looks_at_a_repository_that_is_not_polled() {
 #[test]
 fn a_models_own_limits_hold_for_it_and_for_no_other() {
     let folder = Folder::new();
-    folder.add("slow/1");
     folder.add("iris/1");
-    folder.write("slow/mlhost.toml", "[limits]\ntime = \"1us\"\n");
-    let server = folder.serve(&["--no-warm-up"]);
-    let answer = infer(&server, "slow", &[]);
-    assert_eq!(answer.status, 504, "{answer:?}");
-    assert_eq!(answers(&server, "iris", &[]), "1");
+    let spin = crate::running::models().join("hostile/infinite_loop");
+    std::fs::create_dir(folder.path("spin")).unwrap();
+    std::os::unix::fs::symlink(spin, folder.path("spin/1")).unwrap();
+    folder.write("spin/mlhost.toml", "[limits]\ntime = \"2s\"\nrequests = 1\n");
+    let server = folder.serve(&[]);
+    let ask = |model: &str| {
+        let path = format!("/v1/models/{model}:predict");
+        server.send("POST", &path, &[JSON], b"{\"instances\": [[51, 35, 14, 2]]}").status
+    };
+    std::thread::scope(|scope| {
+        let spinning = scope.spawn(|| ask("spin"));
+        wait_until(&server, "full", || ask("spin") == 503);
+        assert_eq!(ask("iris"), 200);
+        assert_eq!(spinning.join().unwrap(), 504);
+    });
 }
