@@ -131,7 +131,12 @@ pub(super) fn wait_until(server: &Running, what: &str, holds: impl Fn() -> bool)
 
 /// The value of a metric, as it is written before it.
 pub(super) fn metric(server: &Running, name: &str) -> f64 {
+    metric_if_any(server, name).unwrap_or_else(|| panic!("there is no `{name}`"))
+}
+
+/// The same of one that may not be there yet.
+pub(super) fn metric_if_any(server: &Running, name: &str) -> Option<f64> {
     let text = server.admin("GET", "/metrics", &[], b"").body;
-    let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' ')).map(str::parse);
-    line.unwrap_or_else(|| panic!("no `{name}` in\n{text}")).unwrap()
+    let value = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+    value.map(|value| value.parse().unwrap())
 }

@@ -201,9 +201,11 @@ fn a_models_own_limits_hold_for_it_and_for_no_other() {
         server.send("POST", &path, &[JSON], b"{\"instances\": [[51, 35, 14, 2]]}").status
     };
     std::thread::scope(|scope| {
-        let spinning = scope.spawn(|| ask("spin"));
-        wait_until(&server, "full", || ask("spin") == 503);
+        let spinning: Vec<_> = (0..4).map(|_| scope.spawn(|| ask("spin"))).collect();
         assert_eq!(ask("iris"), 200);
-        assert_eq!(spinning.join().unwrap(), 504);
+        let mut answers: Vec<_> = spinning.into_iter().map(|asked| asked.join().unwrap()).collect();
+        answers.sort_unstable();
+        // The one that found room spun until its time was over; four at once do not fit into one place.
+        assert_eq!((answers.first(), answers.last()), (Some(&503), Some(&504)), "{answers:?}");
     });
 }

@@ -242,17 +242,17 @@ impl<'a> Scrape<'_, 'a> {
         Ok(())
     }
 
-    /// What the loader did, where there is one.
+    /// What the loader did; nothing, where there is none.
     fn loads(&mut self, loads: Option<&Loads>) -> fmt::Result {
-        let counts = loads.map(Loads::counts).unwrap_or_default();
+        let none = Loads::default();
+        let loads = loads.unwrap_or(&none);
         let mut family = self.family(&metric::MODEL_LOADS)?;
-        for (outcome, count) in counts.iter().filter(|_| loads.is_some()) {
-            ConstCounter::new(*count).encode(family.encode_family(&[("outcome", *outcome)])?)?;
+        for (outcome, count) in loads.counts() {
+            ConstCounter::new(count).encode(family.encode_family(&[("outcome", outcome)])?)?;
         }
-        let family = self.family(&metric::MODEL_FILES)?;
-        loads.map_or(Ok(()), |loads| gauge(loads.bytes(), family))?;
+        self.gauge(&metric::MODEL_FILES, loads.bytes())?;
         let family = self.family(&metric::MODEL_FILES_LIMIT)?;
-        loads.and_then(Loads::most_bytes).map_or(Ok(()), |most| gauge(most, family))
+        loads.most_bytes().map_or(Ok(()), |most| gauge(most, family))
     }
 
     fn process(&mut self, process: &Process) -> fmt::Result {
