@@ -1,9 +1,13 @@
 //! Runs commands in the repository's root and says what it runs. Used by every command of xtask.
 
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use anyhow::{Context as _, bail};
+
+/// What a script ends with that could run nothing here: no failure, and said.
+const NOTHING_RAN: i32 = 77;
 
 /// The repository's root.
 pub(crate) fn root() -> &'static Path {
@@ -51,6 +55,28 @@ pub(crate) fn output(command: &mut Command) -> anyhow::Result<String> {
     Ok(String::from_utf8(output.stdout)?.trim().to_owned())
 }
 
+/// Runs a script to its end, passes on what it prints, and takes what could not run here: the lines that say so in capitals.
+pub(crate) fn left_out(command: &mut Command) -> anyhow::Result<Option<String>> {
+    say(&format!("$ {}", shown(command)));
+    let cannot_run = || format!("cannot run `{}`", shown(command));
+    let mut child = command.stdout(Stdio::piped()).spawn().with_context(cannot_run)?;
+    let mut left_out = Vec::new();
+    let printed = child.stdout.take().context("a script without standard output")?;
+    for line in BufReader::new(printed).split(b'\n') {
+        let line = line?;
+        std::io::stdout().write_all(&[&line[..], b"\n"].concat())?;
+        let line = String::from_utf8_lossy(&line);
+        if line.contains("RUN HERE") {
+            left_out.push(line.trim().to_owned());
+        }
+    }
+    let status = child.wait()?;
+    if !status.success() && !(status.code() == Some(NOTHING_RAN) && !left_out.is_empty()) {
+        bail!("`{}` failed: {status}", shown(command));
+    }
+    Ok((!left_out.is_empty()).then(|| left_out.join("; ")))
+}
+
 /// The `mlhost` binary, built.
 pub(crate) fn mlhost() -> anyhow::Result<PathBuf> {
     run(&mut cargo(&["build", "--locked", "--package", "mlhost"]))?;
@@ -69,4 +95,28 @@ fn shown(command: &Command) -> String {
     let words = std::iter::once(command.get_program()).chain(command.get_args());
     let words: Vec<_> = words.map(|word| word.to_string_lossy()).collect();
     words.join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ran(script: &str) -> anyhow::Result<Option<String>> {
+        left_out(Command::new("sh").args(["-c", script]))
+    }
+
+    #[test]
+    fn what_cannot_run_is_repeated_and_is_a_failure_only_where_it_is_not_said() {
+        assert_eq!(ran("echo fine").unwrap(), None);
+        let said = "NOTHING OF x CAN RUN HERE: no tool";
+        assert_eq!(ran(&format!("echo '{said}'; exit 77")).unwrap().as_deref(), Some(said));
+        let two =
+            ran("echo 'LEFT OUT a: THIS CANNOT RUN HERE'; echo ok; echo 'LEFT OUT b: THIS CANNOT RUN HERE'");
+        assert_eq!(
+            two.unwrap().as_deref(),
+            Some("LEFT OUT a: THIS CANNOT RUN HERE; LEFT OUT b: THIS CANNOT RUN HERE")
+        );
+        assert!(ran("exit 77").is_err());
+        assert!(ran(&format!("echo '{said}'; exit 1")).is_err());
+    }
 }
