@@ -45,10 +45,9 @@ pub(crate) fn infer(data: &[u8]) {
                     assert_eq!(again.encode_to_vec().len(), bytes.len());
                 }
                 // What is asked of outputs is the client's to say, and what they are the guest's.
-                Err(fault) => assert!(
-                    matches!(fault.kind, FaultKind::BadInput | FaultKind::GuestTrapped),
-                    "{fault:?}"
-                ),
+                Err(fault) => {
+                    assert!(matches!(fault.kind, FaultKind::BadInput | FaultKind::GuestTrapped), "{fault:?}")
+                }
             }
         }
         Err(fault) => refused(&fault),

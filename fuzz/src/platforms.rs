@@ -19,7 +19,8 @@ const JSON: &str = "application/json";
 const KSERVE_TYPES: [Option<&str>; 3] =
     [None, Some(JSON), Some("application/cloudevents+json; charset=utf-8")];
 /// What MLflow's server takes, where the platform passes it on; Parquet has a target of its own.
-const MLFLOW_TYPES: [Option<&str>; 4] = [None, Some(JSON), Some("text/csv; charset=utf-8"), Some("image/png")];
+const MLFLOW_TYPES: [Option<&str>; 4] =
+    [None, Some(JSON), Some("text/csv; charset=utf-8"), Some("image/png")];
 const SAGEMAKER_TYPES: [Option<&str>; 8] = [
     Some(JSON),
     Some("text/csv"),

@@ -58,8 +58,8 @@ pub(crate) fn output(command: &mut Command) -> anyhow::Result<String> {
 /// Runs a script to its end, passes on what it prints, and takes what could not run here: the lines that say so in capitals.
 pub(crate) fn left_out(command: &mut Command) -> anyhow::Result<Option<String>> {
     say(&format!("$ {}", shown(command)));
-    let cannot_run = || format!("cannot run `{}`", shown(command));
-    let mut child = command.stdout(Stdio::piped()).spawn().with_context(cannot_run)?;
+    let child = command.stdout(Stdio::piped()).spawn();
+    let mut child = child.with_context(|| format!("cannot run `{}`", shown(command)))?;
     let mut left_out = Vec::new();
     let printed = child.stdout.take().context("a script without standard output")?;
     for line in BufReader::new(printed).split(b'\n') {

@@ -86,8 +86,8 @@ fn script(path: &str, arguments: &[&str]) -> anyhow::Result<Command> {
 
 /// The sections that `packages.sh` has packages for: lines of the form `[name]="..."`.
 fn sections(packages: &str) -> Vec<&str> {
-    let name = |line: &'_ str| line.trim_start().strip_prefix('[')?.split_once("]=").map(|(name, _)| name);
-    packages.lines().filter_map(name).collect()
+    let lines = packages.lines().filter_map(|line| line.trim_start().strip_prefix('[')?.split_once("]="));
+    lines.map(|(name, _)| name).collect()
 }
 
 #[cfg(test)]
