@@ -71,7 +71,8 @@ pub(crate) fn left_out(command: &mut Command) -> anyhow::Result<Option<String>> 
         }
     }
     let status = child.wait()?;
-    if !status.success() && !(status.code() == Some(NOTHING_RAN) && !left_out.is_empty()) {
+    let said_why = status.code() == Some(NOTHING_RAN) && !left_out.is_empty();
+    if !status.success() && !said_why {
         bail!("`{}` failed: {status}", shown(command));
     }
     Ok((!left_out.is_empty()).then(|| left_out.join("; ")))
