@@ -46,7 +46,7 @@ pub(crate) fn infer(data: &[u8]) {
                 }
                 // What is asked of outputs is the client's to say, and what they are the guest's.
                 Err(fault) => {
-                    assert!(matches!(fault.kind, FaultKind::BadInput | FaultKind::GuestTrapped), "{fault:?}")
+                    assert!(matches!(fault.kind, FaultKind::BadInput | FaultKind::GuestTrapped), "{fault:?}");
                 }
             }
         }
