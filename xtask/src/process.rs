@@ -32,9 +32,21 @@ pub(crate) fn cargo(arguments: &[&str]) -> Command {
     command
 }
 
+/// Takes from a command what cargo told xtask of xtask: its name, its version, its folder. ring's build script looks at them, so
+/// that with them a nested cargo makes anew what one from a shell has made: ring, all TLS and mlhost, minutes each time.
+fn as_from_a_shell(command: &mut Command) {
+    for (name, _) in std::env::vars_os() {
+        let told = name.to_string_lossy();
+        if told.starts_with("CARGO_PKG_") || told.starts_with("CARGO_MANIFEST_") {
+            command.env_remove(&name);
+        }
+    }
+}
+
 /// Runs a command to its end.
 pub(crate) fn run(command: &mut Command) -> anyhow::Result<()> {
     say(&format!("$ {}", shown(command)));
+    as_from_a_shell(command);
     let status = command.status().with_context(|| format!("cannot run `{}`", shown(command)))?;
     if !status.success() {
         bail!("`{}` failed: {status}", shown(command));
@@ -45,6 +57,7 @@ pub(crate) fn run(command: &mut Command) -> anyhow::Result<()> {
 /// Runs a command and takes its standard output, trimmed.
 pub(crate) fn output(command: &mut Command) -> anyhow::Result<String> {
     say(&format!("$ {}", shown(command)));
+    as_from_a_shell(command);
     let output = command
         .stderr(Stdio::inherit())
         .output()
@@ -58,6 +71,7 @@ pub(crate) fn output(command: &mut Command) -> anyhow::Result<String> {
 /// Runs a script to its end, passes on what it prints, and takes what could not run here: the lines that say so in capitals.
 pub(crate) fn left_out(command: &mut Command) -> anyhow::Result<Option<String>> {
     say(&format!("$ {}", shown(command)));
+    as_from_a_shell(command);
     let child = command.stdout(Stdio::piped()).spawn();
     let mut child = child.with_context(|| format!("cannot run `{}`", shown(command)))?;
     let mut left_out = Vec::new();
@@ -104,6 +118,13 @@ mod tests {
 
     fn ran(script: &str) -> anyhow::Result<Option<String>> {
         left_out(Command::new("sh").args(["-c", script]))
+    }
+
+    #[test]
+    fn a_nested_cargo_has_the_environment_of_a_shell() {
+        assert!(std::env::var_os("CARGO_MANIFEST_DIR").is_some(), "run by cargo");
+        let told = output(Command::new("sh").args(["-c", "env | grep -cE '^CARGO_(PKG|MANIFEST)_' || true"]));
+        assert_eq!(told.unwrap(), "0");
     }
 
     #[test]
