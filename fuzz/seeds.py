@@ -62,7 +62,7 @@ def seeds():
 
 
 def platforms(requests):
-    """V2's, KServe's and SageMaker's seeds: captured requests, and the samples' in their media types."""
+    """The platforms' seeds: captured requests, and the samples' in their media types."""
     triton = json.loads((ROOT / "tests/fixtures/oip/triton.json").read_text())
     bodies = [case["req"] for case in triton if isinstance(case.get("req"), str)]
     for position, body in enumerate(bodies):
@@ -81,7 +81,17 @@ def platforms(requests):
     for body in requests:
         for kind in range(3):
             yield "kserve", bytes([0, kind]) + body
-        yield "sagemaker", bytes([0, 0]) + body
+        for target in ("azureml", "sagemaker", "vertex"):
+            yield target, bytes([0, 0]) + body
+    for selector in (0, 4, 16, 24, 32, 52):
+        for target in ("azureml", "vertex"):
+            yield target, bytes([selector, 2]) + b"a,b\n1.5,x\n2.5,\n"
+            for body in PLATFORM_BODIES:
+                yield target, bytes([selector, 0]) + body
+        for body in SELDON_MESSAGES:
+            for raw in (0, 3):
+                yield "seldon", bytes([selector, raw]) + body
+    yield from grpc()
     yield "kserve", b'\x04\x00{"instances": [{"a": 1.5, "b": "x"}, {"a": null}], "parameters": {}}'
     yield "sagemaker", b"\x04\x09" + b"1.5,x\n2.5,\n"
     yield "sagemaker", b"\x04\x02" + b"a,b\n1.5,x\n"
@@ -92,6 +102,65 @@ def platforms(requests):
         for accept in (4, 28):
             npy = b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header + bytes(16)
             yield "sagemaker", bytes([selector, accept]) + npy
+
+
+PLATFORM_BODIES = [
+    b'{"input_data": {"columns": ["b", "a"], "index": [0], "data": [["x", 1.5]]}}',
+    b'{"input_data": [[1.5, "x"], [2, null]], "params": {"p": 2}}',
+    b'{"input_data": [{"a": 1.5, "b": "x"}]}',
+    b'{"instances": [[1, 2], [3, 4]], "parameters": {"p": 2, "q": [0.5]}}',
+    b'{"instances": [{"a": 1.5, "b": "x"}, {"a": 2}], "parameters": null}',
+    b'{"dataframe_split": {"columns": ["a"], "data": [["x"]]}}',
+]
+SELDON_MESSAGES = [
+    b'{"data": {"names": ["a", "b"], "ndarray": [[1.5, "x"], [2.5, null]]}, "meta": {"puid": "u", "tags": {"t": [1]}}}',
+    b'{"data": {"tensor": {"shape": [2, 2], "values": [1, 2.5, -0.0, 1e3]}}, "meta": {"requestPath": {"m": "i"}}}',
+    b'{"data": {"ndarray": [[[1], [2]], [[3], [4]]]}}',
+    b'{"jsonData": {"dataframe_records": [{"a": 1, "b": "x"}]}, "meta": {}}',
+    b'{"jsonData": [[1, 2]]}',
+    b'{"strData": "a text"}',
+    b'{"binData": "AQID/w=="}',
+]
+
+
+def field(number, content):
+    """A field of a message of Protocol Buffers, of bytes or of a number."""
+    if isinstance(content, int):
+        return bytes([number << 3, content])
+    return bytes([number << 3 | 2]) + varint(len(content)) + content
+
+
+def varint(number):
+    """A number in groups of seven bits."""
+    groups = []
+    while number > 127:
+        groups.append(number & 127 | 128)
+        number >>= 7
+    return bytes([*groups, number])
+
+
+def grpc():
+    """Requests for an inference: each datatype as a list or as raw bytes, parameters, outputs."""
+    lists = {
+        b"BOOL": field(1, b"\1\0"),
+        b"INT32": field(2, b"\1\2"),
+        b"INT64": field(3, b"\1\2"),
+        b"UINT8": field(4, b"\1\2"),
+        b"UINT64": field(5, b"\1\2"),
+        b"FP32": field(6, bytes(8)),
+        b"FP64": field(7, bytes(16)),
+        b"BYTES": field(8, b"x") + field(8, b"{}"),
+    }
+    choices = [field(1, 1), field(2, 7), field(3, b"true"), b"\x21" + bytes(8), field(5, 3)]
+    for position, (datatype, contents) in enumerate(lists.items()):
+        names = field(1, b"a") + field(2, datatype) + field(3, b"\2")
+        parameter = field(1, b"p") + field(2, choices[position % len(choices)])
+        head = field(1, b"m") + field(2, b"1") + field(3, b"id") + field(4, parameter)
+        output = field(6, field(1, b"a") + field(2, field(1, b"classification") + field(2, field(2, 1))))
+        for selector in (0, 4, 16, 36, 40, 44):
+            yield "grpc", bytes([selector]) + head + field(5, names + field(5, contents)) + output
+            raw = bytes(16) if datatype != b"BYTES" else b"\1\0\0\0x\0\0\0\0"
+            yield "grpc", bytes([selector]) + head + field(5, names) + field(7, raw)
 
 
 URIS = """models:/flowers/2

@@ -10,6 +10,7 @@ import argparse
 import re
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 from checks import MODELS, Checks, Server
@@ -41,7 +42,9 @@ def main():
                 "--continue-on-failure",
                 "--no-color",
             ]  # fmt: skip
-            outcome = subprocess.run(command, capture_output=True, text=True)
+            # It leaves a cache of its own where it is started.
+            with tempfile.TemporaryDirectory() as place:
+                outcome = subprocess.run(command, capture_output=True, text=True, cwd=place)
             totals = re.findall(r"^.*(?:Operations|Tested|Selected|Test cases|generated|passed|failed|cases).*$", outcome.stdout, re.M)
             print("\n".join(f"       {line.strip()}" for line in totals))
             assert outcome.returncode == 0, outcome.stdout + outcome.stderr

@@ -9,6 +9,7 @@ cd "$(dirname "$0")/../.."
 script=$PWD/tests/faults/run.sh
 program=$(realpath "${1:-${CARGO_TARGET_DIR:-target}/debug/mlhost}")
 if [ -z "${FAULTS_INSIDE:-}" ]; then
+    command -v curl >/dev/null || { echo "NOTHING OF tests/faults/run.sh CAN RUN HERE: there is no curl"; exit 77; }
     export FAULTS_INSIDE=1 FAULTS_ROOT=$(id -u)
     if [ "$(id -u)" = 0 ] && unshare --mount true 2>/dev/null; then
         exec unshare --mount "$script" "$program"
@@ -16,7 +17,7 @@ if [ -z "${FAULTS_INSIDE:-}" ]; then
         exec unshare --user --map-root-user --mount "$script" "$program"
     fi
     echo "NOTHING OF tests/faults/run.sh CAN RUN HERE: neither root's mounts nor a user namespace are to be had"
-    exit 0
+    exit 77
 fi
 if [ -z "${ORT_DYLIB_PATH:-}" ]; then
     ORT_DYLIB_PATH=$(ls "${MLHOST_CACHE_DIR:-${XDG_CACHE_HOME:-$HOME/.cache}/mlhost}"/onnxruntime-*/libonnxruntime.so.* | head -n 1)

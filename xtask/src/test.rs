@@ -6,7 +6,7 @@ use std::time::Instant;
 use anyhow::bail;
 
 use crate::process::{self, cargo, mlhost, onnxruntime, output, say, target};
-use crate::{demo, guests, mlflow, models};
+use crate::{demo, guests, models, scripts};
 
 const DENY_VERSION: &str = "0.20.2";
 const COMPONENTIZE_VERSION: &str = "0.25.1";
@@ -17,7 +17,7 @@ struct Step {
     run: fn() -> anyhow::Result<Option<String>>,
 }
 
-const STEPS: [Step; 14] = [
+const STEPS: [Step; 17] = [
     Step { name: "fmt", run: fmt },
     Step { name: "clippy", run: clippy },
     Step { name: "doc", run: doc },
@@ -27,10 +27,13 @@ const STEPS: [Step; 14] = [
     Step { name: "rebuild", run: rebuild },
     Step { name: "python", run: python_guest },
     Step { name: "minilm", run: minilm },
-    Step { name: "differential", run: mlflow::differential },
-    Step { name: "clients", run: mlflow::clients },
-    Step { name: "uris", run: mlflow::uris },
-    Step { name: "follow", run: mlflow::follow },
+    Step { name: "differential", run: scripts::differential },
+    Step { name: "clients", run: scripts::clients },
+    Step { name: "uris", run: scripts::uris },
+    Step { name: "follow", run: scripts::follow },
+    Step { name: "protocols", run: scripts::protocols },
+    Step { name: "faults", run: scripts::faults },
+    Step { name: "fuzz", run: scripts::fuzz },
     Step { name: "deny", run: deny },
 ];
 
@@ -197,4 +200,18 @@ fn guest_cargo(arguments: &[&str]) -> Command {
     let mut command = cargo(arguments);
     command.current_dir(process::root().join("models")).env("CARGO_TARGET_DIR", target().join("guests"));
     command
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_usage_names_every_step_in_its_order_and_no_other() {
+        let (_, after) = crate::USAGE.split_once("steps: ").unwrap();
+        let (list, _) = after.split_once("\n  guests").unwrap();
+        let named: Vec<&str> = list.split(',').map(str::trim).collect();
+        let steps: Vec<&str> = STEPS.iter().map(|step| step.name).collect();
+        assert_eq!(named, steps);
+    }
 }

@@ -1,0 +1,5 @@
+//! libFuzzer's way into the target `azureml`.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| mlhost_fuzz::run("azureml", data));
