@@ -122,7 +122,7 @@ fn parquet_files_keep_the_cap_and_the_newest_rows() {
     let other = folder.path().join("samples-of-another.parquet");
     fs::write(&other, [b'x'; 16 << 10]).unwrap();
     let path = folder.path().join("samples.parquet");
-    let flags = ["--sample-log", path.to_str().unwrap(), "--sample-rate", "1", "--sample-log-max", "16KiB"];
+    let flags = ["--sample-log", path.to_str().unwrap(), "--sample-rate", "1", "--sample-log-max", "8KiB"];
     let mut server = Running::sample("iris", &flags);
     for number in 0..100 {
         let name = number.to_string();
@@ -134,7 +134,7 @@ fn parquet_files_keep_the_cap_and_the_newest_rows() {
     let mut files = files(folder.path());
     files.retain(|file| *file != other);
     let bytes: u64 = files.iter().map(|file| fs::metadata(file).unwrap().len()).sum();
-    assert!(bytes <= 16 << 10 && files.len() > 1, "{bytes} in {files:?}");
+    assert!(bytes <= 8 << 10 && files.len() > 1, "{bytes} in {files:?}");
     let rows: Vec<_> = files.iter().flat_map(|file| texts(&parquet(file), "request_id")).collect();
     let newest: Vec<_> = (100 - rows.len()..100).map(|number| number.to_string()).collect();
     assert!(rows == newest && rows.len() < 100, "{rows:?}");
