@@ -56,11 +56,12 @@ pub struct TraceSampler {
 /// Which requests are written down, and how much of them is kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SampleConfig {
-    /// The file; the one before it has `.1` at its end.
+    /// The file of JSON lines, the one before which has `.1` at its end; or what Parquet files are called by, beside which
+    /// they are.
     pub path: PathBuf,
     /// How many of all.
     pub rate: Ratio,
-    /// The most bytes of both files.
+    /// The most bytes of all its files.
     pub max_bytes: u64,
 }
 
@@ -69,6 +70,16 @@ pub struct SampleConfig {
 pub struct Ratio {
     /// Of 2^63.
     threshold: u64,
+}
+
+// === impl SampleConfig ===
+
+impl SampleConfig {
+    /// Whether Parquet files are written: where the name ends in `.parquet`.
+    #[must_use]
+    pub fn is_parquet(&self) -> bool {
+        self.path.extension().is_some_and(|extension| extension == "parquet")
+    }
 }
 
 // === impl Ratio ===

@@ -1,28 +1,30 @@
-//! Some requests and their answers, written down as JSON lines: what drift is found in.
+//! Some requests and their answers, written down: what drift is found in.
 //!
 //! Off unless the operator names a file. `serve` decides before a prediction and hands over what it was afterwards; a thread
-//! of this module's own writes. Its queue is bounded in requests and in bytes: what has no room is dropped and counted, and no
-//! request waits. The file is bounded, too: half of what it may have, and then it becomes the one before, in whose place the
-//! next begins. It holds what callers sent: it is for its owner alone.
+//! of this module's own writes, as JSON lines or as Parquet. Its queue is bounded in requests and in bytes: what has no room is
+//! dropped and counted, and no request waits. What is on disk is bounded, too. It holds what callers sent: it is for its owner
+//! alone.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
-use std::path::{Path, PathBuf};
+use std::io;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc::Receiver;
-use std::time::Duration;
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use mlhost_wire::values::{Call, Output};
 
+use self::journal::Journal;
+use self::parquet::ParquetLog;
 use super::outbox::{Message, Outbox};
 use super::random;
 use super::telemetry::Telemetry;
 use crate::config::{Ratio, SampleConfig};
 
+mod journal;
 mod json;
+mod parquet;
 
 /// Requests that may wait to be written.
 const QUEUE: usize = 256;
@@ -58,27 +60,43 @@ pub struct Sample {
     pub output: Output,
 }
 
-/// A file that is begun anew when it has what it may have.
-struct Journal {
-    path: PathBuf,
-    file: File,
-    bytes: u64,
-    max_bytes: u64,
+/// How samples are kept.
+enum Form {
+    Lines(Journal),
+    Parquet(ParquetLog),
+}
+
+/// What became of samples.
+#[derive(Debug, Default)]
+struct Outcome {
+    written: u64,
+    dropped: u64,
+    error: Option<io::Error>,
+}
+
+/// Counts outcomes, and says failures: once, and not for every request while the disk is full.
+struct Account<'a> {
+    path: &'a Path,
+    telemetry: &'a Telemetry,
+    well: bool,
 }
 
 // === impl Samples ===
 
 impl Samples {
-    /// Opens the file, and goes on at its end.
+    /// Opens what they are kept in, and goes on at its end.
     ///
     /// # Errors
     ///
     /// The operating system's, for a file that cannot be written.
     pub fn start(config: &SampleConfig, telemetry: Arc<Telemetry>) -> io::Result<Self> {
-        let mut journal = Journal::open(&config.path, config.max_bytes / 2)?;
+        let mut form = Form::open(config)?;
         let waiting = Arc::new(AtomicUsize::new(0));
-        let (counted, written) = (Arc::clone(&telemetry), Arc::clone(&waiting));
-        let work = move |samples| work(&samples, &mut journal, &counted, &written);
+        let (counted, written, path) = (Arc::clone(&telemetry), Arc::clone(&waiting), config.path.clone());
+        let work = move |samples| {
+            let mut account = Account { path: &path, telemetry: &counted, well: true };
+            work(&samples, &mut form, &mut account, &written);
+        };
         let outbox = Outbox::start("samples", QUEUE, work)?;
         Ok(Self { rate: config.rate, outbox, waiting, telemetry })
     }
@@ -95,7 +113,7 @@ impl Samples {
         let fits = self.waiting.fetch_add(bytes, Ordering::Relaxed).saturating_add(bytes) <= WAITING_BYTES;
         if !fits || !self.outbox.put(sample) {
             self.waiting.fetch_sub(bytes, Ordering::Relaxed);
-            self.telemetry.note_sample(false);
+            self.telemetry.note_samples(0, 1);
         }
     }
 
@@ -110,91 +128,97 @@ impl Samples {
 /// The thread's whole life.
 fn work(
     messages: &Receiver<Message<Sample>>,
-    journal: &mut Journal,
-    telemetry: &Telemetry,
+    form: &mut Form,
+    account: &mut Account<'_>,
     waiting: &AtomicUsize,
 ) {
-    let mut well = true;
-    while let Ok(message) = messages.recv() {
-        let sample = match message {
-            Message::One(sample) => sample,
-            Message::Flush(done) => {
+    loop {
+        let message = match form.due() {
+            Some(due) => messages.recv_timeout(due.saturating_duration_since(Instant::now())),
+            None => messages.recv().map_err(|_| RecvTimeoutError::Disconnected),
+        };
+        match message {
+            Ok(Message::One(sample)) => {
+                let bytes = json::weight(&sample);
+                let outcome = form.take(sample);
+                waiting.fetch_sub(bytes, Ordering::Relaxed);
+                account.note(outcome);
+            }
+            Ok(Message::Flush(done)) => {
+                account.note(form.finish());
                 // Nobody waits any more where that took too long.
                 let _ = done.try_send(());
-                continue;
             }
-        };
-        let bytes = json::weight(&sample);
-        let line = json::line(sample);
-        waiting.fetch_sub(bytes, Ordering::Relaxed);
-        match journal.append(&line) {
-            Ok(written) => {
-                telemetry.note_sample(written);
-                well = true;
-            }
-            Err(error) => {
-                telemetry.note_sample(false);
-                // Once, and not for every request while the disk is full.
-                if well {
-                    tracing::warn!(%error, path = %journal.path.display(), "samples are dropped");
-                }
-                well = false;
-            }
+            Err(RecvTimeoutError::Timeout) => account.note(form.finish()),
+            Err(RecvTimeoutError::Disconnected) => return account.note(form.finish()),
         }
     }
 }
 
-// === impl Journal ===
+// === impl Form ===
 
-impl Journal {
-    fn open(path: &Path, max_bytes: u64) -> io::Result<Self> {
-        let file = OpenOptions::new().append(true).create(true).mode(0o600).open(path)?;
-        let bytes = file.metadata()?.len();
-        Ok(Self { path: path.to_owned(), file, bytes, max_bytes })
+impl Form {
+    fn open(config: &SampleConfig) -> io::Result<Self> {
+        if config.is_parquet() {
+            return Ok(Self::Parquet(ParquetLog::open(&config.path, config.max_bytes)?));
+        }
+        Ok(Self::Lines(Journal::open(&config.path, config.max_bytes / 2)?))
     }
 
-    /// Appends a line; answers whether there can be room for it at all.
-    fn append(&mut self, line: &[u8]) -> io::Result<bool> {
-        let bytes = line.len() as u64;
-        if bytes > self.max_bytes {
-            return Ok(false);
+    /// Writes it down, or gathers it to write it with others.
+    fn take(&mut self, sample: Sample) -> Outcome {
+        match self {
+            Self::Lines(journal) => journal.take(sample),
+            Self::Parquet(log) => log.take(sample, Instant::now()),
         }
-        if self.bytes + bytes > self.max_bytes {
-            let mut before = self.path.clone().into_os_string();
-            before.push(".1");
-            fs::rename(&self.path, before)?;
-            *self = Self::open(&self.path, self.max_bytes)?;
+    }
+
+    /// When what is gathered is to be written, if anything is.
+    fn due(&self) -> Option<Instant> {
+        match self {
+            Self::Lines(_) => None,
+            Self::Parquet(log) => log.due(),
         }
-        // What was written of a line when the disk was full stays: readers skip what is no JSON.
-        let written = self.file.write_all(line);
-        self.bytes = self.file.metadata().map_or(self.bytes + bytes, |metadata| metadata.len());
-        written.map(|()| true)
+    }
+
+    /// Writes what is gathered.
+    fn finish(&mut self) -> Outcome {
+        match self {
+            Self::Lines(_) => Outcome::default(),
+            Self::Parquet(log) => log.finish(),
+        }
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use std::os::unix::fs::PermissionsExt as _;
+// === impl Outcome ===
 
-    use super::*;
+impl Outcome {
+    fn written(written: u64) -> Self {
+        Self { written, ..Self::default() }
+    }
 
-    #[test]
-    fn both_files_together_never_have_more_than_they_may() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("samples.jsonl");
-        let mut journal = Journal::open(&path, 50).unwrap();
-        for number in 0..100 {
-            assert!(journal.append(format!("{{\"number\":{number:03}}}\n").as_bytes()).unwrap());
+    fn dropped(dropped: u64) -> Self {
+        Self { dropped, ..Self::default() }
+    }
+
+    fn failed(dropped: u64, error: io::Error) -> Self {
+        Self { dropped, error: Some(error), ..Self::default() }
+    }
+}
+
+// === impl Account ===
+
+impl Account<'_> {
+    fn note(&mut self, outcome: Outcome) {
+        let Outcome { written, dropped, error } = outcome;
+        self.telemetry.note_samples(written, dropped);
+        if let Some(error) = error {
+            if self.well {
+                tracing::warn!(%error, path = %self.path.display(), "samples are dropped");
+            }
+            self.well = false;
+        } else if written > 0 {
+            self.well = true;
         }
-        assert!(!journal.append(&[b'x'; 51]).unwrap());
-        let before = fs::read_to_string(folder.path().join("samples.jsonl.1")).unwrap();
-        let now = fs::read_to_string(&path).unwrap();
-        assert!(before.len() <= 50 && now.len() <= 50, "{before}{now}");
-        assert!(now.ends_with("{\"number\":099}\n") && !before.is_empty(), "{before}{now}");
-        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
-        // Another start goes on where the file ends.
-        drop(journal);
-        let length = now.len() as u64;
-        assert_eq!(Journal::open(&path, 50).unwrap().bytes, length);
     }
 }

@@ -71,11 +71,10 @@ impl Telemetry {
         self.spans_dropped.load(Ordering::Relaxed)
     }
 
-    /// A request that was to be written down was, or was not.
-    pub fn note_sample(&self, written: bool) {
-        let (kept, dropped) = &self.samples;
-        let count = if written { kept } else { dropped };
-        count.fetch_add(1, Ordering::Relaxed);
+    /// Of requests that were to be written down, so many were, and so many were not.
+    pub fn note_samples(&self, written: u64, dropped: u64) {
+        self.samples.0.fetch_add(written, Ordering::Relaxed);
+        self.samples.1.fetch_add(dropped, Ordering::Relaxed);
     }
 
     /// How many were and were not.

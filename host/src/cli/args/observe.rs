@@ -25,13 +25,14 @@ pub(in crate::cli) struct ObserveArgs {
     /// where OTEL_EXPORTER_OTLP_ENDPOINT names a collector
     #[arg(long, value_name = "0..1", value_parser = config::parse_ratio)]
     pub(in crate::cli) trace_ratio: Option<Ratio>,
-    /// File to write some requests and their answers to, as JSON lines
+    /// File to write some requests and their answers to, as JSON lines; with a name such as `samples.parquet`, Parquet
+    /// files beside it, `samples-TIME-NUMBER.parquet`
     #[arg(long, value_name = "FILE")]
     pub(in crate::cli) sample_log: Option<PathBuf>,
     /// Part of the requests to write to it [default: 0.01]
     #[arg(long, value_name = "0..1", value_parser = config::parse_ratio, requires = "sample_log")]
     pub(in crate::cli) sample_rate: Option<Ratio>,
-    /// Most bytes of it, the file before it included [default: 1GiB]
+    /// Most bytes of it, the files before it included [default: 1GiB]
     #[arg(long, value_name = "SIZE", value_parser = config::parse_bytes, requires = "sample_log")]
     pub(in crate::cli) sample_log_max: Option<u64>,
 }

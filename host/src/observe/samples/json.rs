@@ -1,44 +1,60 @@
-//! A sampled request as one line of JSON.
+//! A sampled request as JSON: one line of it, or in parts.
 //!
-//! Used by `samples.rs` alone. One form for every protocol: columns or tensors by name, each with its type. What JSON cannot
+//! Used by `journal.rs` and `parquet.rs` beside it. One form for every protocol: columns or tensors by name, each with its type. What JSON cannot
 //! say is `null` (not a number, infinite, missing), and bytes are base64.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use half::{bf16, f16};
 use mlhost_wire::values::{
-    Blob, Column, ColumnData, Elements, Input, NamedTensor, Output, Packed, Param, Table, Value,
+    Blob, Call, Column, ColumnData, Elements, Input, NamedTensor, Output, Packed, Param, Table, Value,
 };
 use serde_json::{Map, Value as Json, json};
 
 use super::Sample;
 
+/// A call and its answer.
+pub(super) struct Parts {
+    pub(super) input: Json,
+    pub(super) params: Json,
+    pub(super) output: Json,
+}
+
 /// The line, with its end.
 pub(super) fn line(sample: Sample) -> Vec<u8> {
     let Sample { time, request_id, model: (model, version), protocol, call, output } = sample;
-    let params: Map<_, _> = call.params.into_iter().map(param).collect();
+    let Parts { input, params, output } = parts(call, &output);
     let line = json!({
         "time": time.to_string(),
         "request_id": request_id,
         "model": model,
         "version": version,
         "protocol": protocol,
-        "input": match &call.input {
+        "input": input,
+        "params": params,
+        "output": output,
+    });
+    let mut line = line.to_string().into_bytes();
+    line.push(b'\n');
+    line
+}
+
+/// What was asked and answered.
+pub(super) fn parts(call: Call, output: &Output) -> Parts {
+    Parts {
+        input: match &call.input {
             Input::Table(input) => table(input),
             Input::Tensors(input) => tensors(input),
             Input::Blob(input) => blob(input),
         },
-        "params": params,
-        "output": match &output {
+        params: Json::Object(call.params.into_iter().map(param).collect()),
+        output: match output {
             Output::Table(output) => table(output),
             Output::Tensors(output) => tensors(output),
             Output::Json(text) => json!({"json": serde_json::from_str(text).unwrap_or(Json::Null)}),
             Output::Blob(output) => blob(output),
         },
-    });
-    let mut line = line.to_string().into_bytes();
-    line.push(b'\n');
-    line
+    }
 }
 
 /// About how many bytes its values have in memory.
@@ -164,7 +180,7 @@ fn param(param: Param) -> (String, Json) {
 #[cfg(test)]
 mod tests {
     use jiff::Timestamp;
-    use mlhost_wire::values::{Call, Tensor};
+    use mlhost_wire::values::Tensor;
 
     use super::*;
 
