@@ -61,6 +61,7 @@ pub struct Sample {
 }
 
 /// How samples are kept.
+#[expect(clippy::large_enum_variant, reason = "there is one of it")]
 enum Form {
     Lines(Journal),
     Parquet(ParquetLog),
