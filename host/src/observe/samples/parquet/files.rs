@@ -235,28 +235,29 @@ mod tests {
     #[test]
     fn no_half_file_is_ever_seen() {
         let folder = tempfile::tempdir().unwrap();
-        let mut files = Files::open(&folder.path().join("samples.parquet"), 64 << 20).unwrap();
-        let content = vec![b'x'; 1 << 20];
+        let mut files = Files::open(&folder.path().join("samples.parquet"), 1 << 30).unwrap();
+        // So large that writing one takes a while.
+        let content = vec![b'x'; 32 << 20];
         let over = AtomicBool::new(false);
         let seen = thread::scope(|scope| {
             let reader = scope.spawn(|| {
                 let mut seen = 0;
                 while !over.load(Ordering::Relaxed) {
                     for name in names(folder.path()).into_iter().filter(|name| !name.starts_with('.')) {
-                        assert_eq!(fs::metadata(folder.path().join(name)).unwrap().len(), 1 << 20);
+                        assert_eq!(fs::metadata(folder.path().join(name)).unwrap().len(), 32 << 20);
                         seen += 1;
                     }
                 }
                 seen
             });
-            for _ in 0..20 {
+            for _ in 0..6 {
                 assert!(files.write(&content).unwrap());
             }
             over.store(true, Ordering::Relaxed);
             reader.join().unwrap()
         });
         assert!(seen > 0);
-        assert_eq!(names(folder.path()).len(), 20);
+        assert_eq!(names(folder.path()).len(), 6);
     }
 
     #[test]
