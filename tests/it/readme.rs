@@ -94,10 +94,20 @@ fn placed(words: &[&str], folder: &Path, iris: &Path) -> Vec<String> {
         .iter()
         .map(|word| match *word {
             "DIR" => iris.to_str().unwrap().to_owned(),
+            // One folder with one model in it.
+            "MODELS" => repository(folder, iris),
             file if folder.join(file).is_file() => folder.join(file).to_str().unwrap().to_owned(),
             flag => flag.to_owned(),
         })
         .collect()
+}
+
+/// A repository in `folder` that has iris.
+fn repository(folder: &Path, iris: &Path) -> String {
+    let models = folder.join("models");
+    std::fs::create_dir(&models).unwrap();
+    std::os::unix::fs::symlink(iris, models.join("iris")).unwrap();
+    models.to_str().unwrap().to_owned()
 }
 
 /// The command comes up.
