@@ -15,7 +15,7 @@ import tritonclient.http.aio as triton_aio  # noqa: E402
 from checks import MODELS, Checks, Server, raises  # noqa: E402
 from kserve.inference_client import InferenceRESTClient, RESTConfig  # noqa: E402
 from kserve.protocol.infer_type import RequestedOutput  # noqa: E402
-from oip import OIP, ROWS, TYPES  # noqa: E402
+from oip import OIP, ROWS, TYPES, controlled, repository  # noqa: E402
 from tritonclient.utils import InferenceServerException  # noqa: E402
 
 
@@ -210,6 +210,10 @@ def main():
         asyncio.run(of_kserve(checks, server))
     datatypes(checks)
     tables(checks)
+    with repository() as server:
+        client = triton.InferenceServerClient(server.address)
+        controlled(checks, client, InferenceServerException)
+        client.close()
     checks.report()
 
 

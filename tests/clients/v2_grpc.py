@@ -7,8 +7,12 @@
 import asyncio
 import contextlib
 import logging
+import os
 import queue
+import subprocess
+import tempfile
 import time
+from pathlib import Path
 
 logging.disable(logging.WARNING)
 
@@ -19,7 +23,7 @@ import tritonclient.grpc.aio as triton_aio  # noqa: E402
 from checks import MODELS, Checks, Server, raises  # noqa: E402
 from grpc_health.v1 import health_pb2, health_pb2_grpc  # noqa: E402
 from tritonclient.grpc import service_pb2, service_pb2_grpc  # noqa: E402
-from oip import OIP, ROWS, TYPES  # noqa: E402
+from oip import OIP, ROWS, TYPES, controlled, repository  # noqa: E402
 from tritonclient.utils import InferenceServerException  # noqa: E402
 
 LABELS = [[0], [2]]
@@ -253,6 +257,36 @@ def stopping(checks):
         client.close()
 
 
+def guarded(checks):
+    """Over TLS, with keys: what the certificate and the key are for is asked of the same port."""
+    with tempfile.TemporaryDirectory() as folder:
+        certificate, private, keys = (f"{folder}/{name}" for name in ("tls.crt", "tls.key", "keys.toml"))
+        names = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"]
+        made = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", *names]
+        subprocess.run([*made, "-keyout", private, "-out", certificate], check=True, capture_output=True)
+        entry = subprocess.run([os.environ["MLHOST"], "token", "new", "ci"], check=True, capture_output=True, text=True)
+        Path(keys).write_text(entry.stdout)
+        token = next(line for line in entry.stderr.splitlines() if line.startswith("mlhost_"))
+        flags = ["--tls-cert", certificate, "--tls-key", private, "--auth-file", keys]
+        with Server("--model", f"iris={OIP}/iris.onnx", *flags) as server:
+            client = triton.InferenceServerClient(server.address, ssl=True, root_certificates=certificate)
+            with checks.check("tritonclient: over TLS, with a key"):
+                key = {"authorization": f"Bearer {token}"}
+                assert client.infer("iris", iris(), headers=key).as_numpy("label").tolist() == LABELS
+            with checks.check("tritonclient: over TLS, without a key or with another"):
+                for headers in ({}, {"authorization": "Bearer mlhost_0"}):
+                    error = raises(InferenceServerException, lambda: client.infer("iris", iris(), headers=headers))
+                    assert error.status() == "StatusCode.UNAUTHENTICATED", error
+                assert client.is_server_ready(), "health wants no key"
+            client.close()
+        with Server("--model", f"iris={OIP}/iris.onnx") as server:
+            client = triton.InferenceServerClient(server.address, ssl=True, root_certificates=certificate)
+            with checks.check("tritonclient: TLS to a server without is an error and harms nobody"):
+                raises(InferenceServerException, lambda: client.is_server_live(client_timeout=2))
+                assert triton.InferenceServerClient(server.address).is_server_live()
+            client.close()
+
+
 def main():
     checks = Checks()
     with Server("--model", f"iris={OIP}/iris.onnx", "--grpc-port", "0") as server:
@@ -270,6 +304,11 @@ def main():
     datatypes(checks)
     tables(checks)
     stopping(checks)
+    guarded(checks)
+    with repository("--grpc-port", "0") as server:
+        client = triton.InferenceServerClient(server.ready["grpc_address"])
+        controlled(checks, client, InferenceServerException)
+        client.close()
     checks.report()
 
 

@@ -5,9 +5,9 @@
 
 use std::sync::Arc;
 
-use mlhost_wire::fault::Fault;
+use mlhost_wire::fault::{Fault, FaultKind};
 
-use crate::catalog::Entry;
+use crate::catalog::{Entry, Wanted};
 use crate::deployment::Deployment;
 use crate::serve::exchange::Exchange;
 use crate::serve::handler::Service;
@@ -59,5 +59,35 @@ impl Service {
     /// [`FaultKind::Forbidden`](mlhost_wire::fault::FaultKind::Forbidden).
     pub(crate) fn may_use(&self, exchange: &Exchange<'_>, name: &str) -> Result<(), Fault> {
         self.access.may_use(exchange.key.as_deref(), name)
+    }
+
+    /// Has the repository's model called `name` loaded, anew where it is loaded already, and waits until it is served. Triton has
+    /// a configuration or files of a model come in the request, as `parameter`: here they come out of the repository alone.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::may_use`] and [`Catalog::load`](crate::catalog::Catalog::load).
+    pub(crate) async fn load(
+        &self,
+        exchange: &Exchange<'_>,
+        name: &str,
+        parameter: Option<&String>,
+    ) -> Result<(), Fault> {
+        self.may_use(exchange, name)?;
+        if let Some(parameter) = parameter {
+            let public = format!("parameter `{parameter}`: a model is loaded as the repository has it");
+            return Err(Fault::new(FaultKind::BadInput, public));
+        }
+        self.catalog.load(Wanted { name: name.to_owned(), from: None, again: true }).await
+    }
+
+    /// Has the model called `name` unloaded, and waits until it takes no more requests. No model depends on another.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::may_use`] and [`Catalog::unload`](crate::catalog::Catalog::unload).
+    pub(crate) async fn unload(&self, exchange: &Exchange<'_>, name: &str) -> Result<(), Fault> {
+        self.may_use(exchange, name)?;
+        self.catalog.unload(name).await
     }
 }

@@ -155,7 +155,7 @@ pub(crate) async fn answer(
         }
         Endpoint::RepositoryModelLoad => {
             let asked = read(service, exchange, body).await?;
-            frame::framed(&models::load(service, exchange, asked).await?)
+            frame::framed(&models::load(service, exchange, &asked).await?)
         }
         Endpoint::RepositoryModelUnload => {
             let asked = read(service, exchange, body).await?;

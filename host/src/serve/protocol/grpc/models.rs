@@ -10,7 +10,7 @@ use mlhost_wire::dialect::v2::{self, ModelMetadata};
 use mlhost_wire::fault::{Fault, FaultKind};
 use mlhost_wire::values::ElementType;
 
-use crate::catalog::{Entry, Wanted};
+use crate::catalog::Entry;
 use crate::deployment::{Release, State};
 use crate::observe::statistics::{SizeTally, Snapshot, Tally};
 use crate::serve::exchange::Exchange;
@@ -220,15 +220,9 @@ pub(super) fn index(
 pub(super) async fn load(
     service: &Service,
     exchange: &mut Exchange<'_>,
-    asked: proto::RepositoryModelLoadRequest,
+    asked: &proto::RepositoryModelLoadRequest,
 ) -> Result<proto::RepositoryModelLoadResponse, Fault> {
-    service.may_use(exchange, &asked.model_name)?;
-    // A configuration or files that come with the request would be served without anybody having looked at them.
-    if let Some(name) = asked.parameters.keys().next() {
-        let public = format!("parameter `{name}`: models are loaded as the repository has them");
-        return Err(Fault::new(FaultKind::BadInput, public));
-    }
-    service.catalog.load(Wanted { name: asked.model_name, from: None, again: true }).await?;
+    service.load(exchange, &asked.model_name, asked.parameters.keys().next()).await?;
     Ok(proto::RepositoryModelLoadResponse {})
 }
 
@@ -238,7 +232,6 @@ pub(super) async fn unload(
     exchange: &mut Exchange<'_>,
     asked: &proto::RepositoryModelUnloadRequest,
 ) -> Result<proto::RepositoryModelUnloadResponse, Fault> {
-    service.may_use(exchange, &asked.model_name)?;
-    service.catalog.unload(&asked.model_name).await?;
+    service.unload(exchange, &asked.model_name).await?;
     Ok(proto::RepositoryModelUnloadResponse {})
 }

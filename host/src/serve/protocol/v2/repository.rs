@@ -11,7 +11,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value as Json, json};
 
-use crate::catalog::{Entry, Wanted};
+use crate::catalog::Entry;
 use crate::deployment::State;
 use crate::serve::exchange::Exchange;
 use crate::serve::handler::Service;
@@ -67,14 +67,8 @@ pub(super) async fn load(
     body: Incoming,
 ) -> Result<Answer, Fault> {
     let ControlRequest { parameters } = request(service, exchange, body).await?;
-    // Triton has a configuration or files of a model come in the request; here they come out of the repository alone.
-    if let Some(name) = parameters.keys().next() {
-        let public = format!("parameter `{name}`: a model is loaded as the repository has it");
-        return Err(Fault::new(FaultKind::BadInput, public));
-    }
-    let name = exchange.model.as_deref().unwrap_or_default().to_owned();
-    service.may_use(exchange, &name)?;
-    service.catalog.load(Wanted { name, from: None, again: true }).await?;
+    let name = exchange.model.as_deref().unwrap_or_default();
+    service.load(exchange, name, parameters.keys().next()).await?;
     Ok(Answer::empty(200))
 }
 
@@ -85,9 +79,7 @@ pub(super) async fn unload(
     body: Incoming,
 ) -> Result<Answer, Fault> {
     let ControlRequest { .. } = request(service, exchange, body).await?;
-    let name = exchange.model.as_deref().unwrap_or_default().to_owned();
-    service.may_use(exchange, &name)?;
-    service.catalog.unload(&name).await?;
+    service.unload(exchange, exchange.model.as_deref().unwrap_or_default()).await?;
     Ok(Answer::empty(200))
 }
 
