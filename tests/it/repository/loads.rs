@@ -2,7 +2,7 @@
 
 use super::folder::{JSON, answers, index, infer, reason};
 use super::{Folder, status_of};
-use crate::running::{Answer, Running};
+use crate::running::{Answer, Running, mlhost};
 
 fn order(server: &Running, model: &str, what: &str) -> Answer {
     server.send("POST", &format!("/v2/repository/models/{model}/{what}"), &[JSON], b"")
@@ -80,4 +80,30 @@ fn what_runs_in_a_model_that_is_unloaded_is_still_answered() {
         }
     });
     assert_eq!(answers(&server, "iris", &[]), "1");
+}
+
+#[test]
+fn without_a_key_nothing_is_loaded_or_unloaded() {
+    let folder = Folder::new();
+    folder.add("iris/1");
+    let keys = tempfile::tempdir().unwrap();
+    let file = keys.path().join("keys.toml");
+    let made = |flags: &[&str]| {
+        let output = mlhost().args(["token", "new"]).args(flags).output().unwrap();
+        let told = String::from_utf8(output.stderr).unwrap();
+        let token = told.lines().find(|line| line.starts_with("mlhost_")).unwrap().to_owned();
+        (String::from_utf8(output.stdout).unwrap(), token)
+    };
+    let (admin, root) = made(&["root", "--admin"]);
+    let (user, client) = made(&["client"]);
+    std::fs::write(&file, admin + &user).unwrap();
+    let flags = ["--repository-mode", "explicit", "--auth-file", file.to_str().unwrap()];
+    let server = folder.serve(&flags);
+    let load = |key: &[(&str, &str)]| {
+        let headers = [&[JSON], key].concat();
+        server.send("POST", "/v2/repository/models/iris/load", &headers, b"").status
+    };
+    assert_eq!(load(&[]), 401);
+    assert_eq!(load(&[("x-api-key", client.as_str())]), 403);
+    assert_eq!(load(&[("x-api-key", root.as_str())]), 200);
 }
