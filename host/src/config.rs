@@ -50,6 +50,10 @@ mod registry;
 
 pub use registry::registry_settings;
 
+mod toml_error;
+
+pub use toml_error::in_one_line;
+
 /// Every environment variable that mlhost reads, and what for. Of two for one thing the first wins.
 pub const VARIABLES: &[(&str, &str)] = &[
     ("MLHOST_HOST", "address to listen on"),

@@ -15,6 +15,7 @@ use serde::Deserialize;
 use crate::access::keys::{Key, Keys, TokenDigest};
 use crate::access::pattern::Pattern;
 use crate::access::rate::{Limit, Rate};
+use crate::config::in_one_line;
 
 /// Every request is compared with every key.
 pub const MOST_KEYS: usize = 4096;
@@ -113,17 +114,6 @@ fn parse(text: &str) -> Result<Keys, String> {
         keys.push(key);
     }
     Ok(Keys::new(keys))
-}
-
-/// What and where, without the excerpt that the parser shows: it may be a line with a digest, or with a token that somebody
-/// wrote there by mistake.
-fn in_one_line(text: &str, error: &toml::de::Error) -> String {
-    let line = error.span().map(|span| {
-        let before = text.get(..span.start).unwrap_or_default();
-        before.matches('\n').count() + 1
-    });
-    let what = error.message().lines().next().unwrap_or_default();
-    line.map_or_else(|| what.to_owned(), |line| format!("line {line}: {what}"))
 }
 
 // === impl Entry ===

@@ -12,7 +12,7 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use super::FoundVersion;
-use crate::config;
+use crate::config::{self, in_one_line};
 use crate::deployment::{HeaderRule, Routing, Shadow};
 
 /// What the file is called.
@@ -211,14 +211,6 @@ fn read(path: &Path) -> io::Result<String> {
         return Err(io::Error::other(format!("it is larger than {} MiB", MOST_BYTES >> 20)));
     }
     Ok(text)
-}
-
-/// What and where.
-fn in_one_line(text: &str, error: &toml::de::Error) -> String {
-    let what = error.message().lines().next().unwrap_or_default();
-    let line =
-        error.span().and_then(|span| text.get(..span.start)).map(|before| before.matches('\n').count() + 1);
-    line.map_or_else(|| what.to_owned(), |line| format!("line {line}: {what}"))
 }
 
 #[cfg(test)]
