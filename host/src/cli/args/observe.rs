@@ -10,6 +10,7 @@ const SAMPLE_BYTES: u64 = 1 << 30;
 
 /// Metrics, traces, logs and samples.
 #[derive(Clone, Debug, Default, clap::Args)]
+#[command(next_help_heading = "Observability (docs/observability.md)")]
 pub(in crate::cli) struct ObserveArgs {
     /// Where to serve metrics, probes, build information and the log's filter: a port of this machine alone, or an
     /// address with its port [default: nowhere]

@@ -10,7 +10,7 @@ use crate::loader::Mode;
 
 /// Where several models are, and when they are loaded.
 #[derive(Clone, Debug, clap::Args)]
-#[command(next_help_heading = "Several models")]
+#[command(next_help_heading = "Several models (docs/repository.md)")]
 pub(in crate::cli) struct RepositoryArgs {
     /// Folder with one folder for each model, its versions below in folders named 1, 2, ... and its rules in `mlhost.toml`
     // Triton's name for the same.
