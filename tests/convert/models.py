@@ -13,12 +13,19 @@ from mlflow.types import Schema, TensorSpec
 from sklearn.cluster import KMeans
 from sklearn.compose import ColumnTransformer
 from sklearn.datasets import load_diabetes, load_iris
-from sklearn.ensemble import GradientBoostingClassifier, RandomForestClassifier, RandomForestRegressor
+from sklearn.ensemble import (
+    GradientBoostingClassifier,
+    HistGradientBoostingRegressor,
+    RandomForestClassifier,
+    RandomForestRegressor,
+)
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LinearRegression, LogisticRegression, Ridge
+from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler
+from sklearn.svm import LinearSVC
 
 IRIS, KIND = load_iris(return_X_y=True, as_frame=True)
 IRIS.columns = ["sepal length", "sepal width", "petal length", "petal width"]
@@ -90,8 +97,9 @@ def saved(flavor, folder, model, inputs, predicted):
 
 
 def split(frame):
-    """A body of `frame`, NaN as null."""
-    return json.loads(json.dumps({"dataframe_split": json.loads(frame.to_json(orient="split", index=False))}))
+    """A body of `frame`, NaN as null. With every digit: thresholds of trees lie on values that they were trained with."""
+    rows = frame.astype(object).where(frame.notna(), None).to_numpy().tolist()
+    return json.loads(json.dumps({"dataframe_split": {"columns": list(frame.columns), "data": rows}}))
 
 
 # === scikit-learn ===
@@ -124,6 +132,22 @@ def forest_regressor(folder):
 
 def forest_classifier(folder):
     sklearn(folder, RandomForestClassifier(25, random_state=1).fit(IRIS, SPECIES), IRIS)
+    return split(IRIS[::10])
+
+
+def histograms(folder):
+    gaps = DIABETES.mask(numpy.random.default_rng(5).random(DIABETES.shape) < 0.05)
+    sklearn(folder, HistGradientBoostingRegressor(max_iter=20, random_state=1).fit(gaps, PROGRESS), gaps)
+    return split(gaps[::20])
+
+
+def without_probabilities(folder):
+    sklearn(folder, LinearSVC(random_state=1).fit(IRIS, SPECIES), IRIS)
+    return split(IRIS[::10])
+
+
+def neighbours(folder):
+    sklearn(folder, KNeighborsClassifier().fit(IRIS, SPECIES), IRIS)
     return split(IRIS[::10])
 
 
@@ -298,6 +322,9 @@ ALL = [
     logistic_probabilities,
     forest_regressor,
     forest_classifier,
+    histograms,
+    without_probabilities,
+    neighbours,
     clusters,
     several_targets,
     mixed_classifier,

@@ -14,9 +14,11 @@ from mlflow.types import ColSpec, ParamSchema, ParamSpec, Schema, TensorSpec
 from onnx import TensorProto, helper
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.compose import ColumnTransformer
+from sklearn.ensemble import BaggingClassifier
 from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import PowerTransformer
 
 IRIS, SPECIES = models.IRIS, models.SPECIES
 
@@ -86,6 +88,13 @@ def _differing(checks, folder):
         refused(saved, folder / "x", "of 2 rows differ", "row 0 of the input example", flags=["--rows", "0"])
     with checks.check("a wrong graph of a classifier: labels that differ are shown"):
         ended = refused(classifier(folder / "labels", Halving()), folder / "x", "`label`: '", "(sklearn), '")
+    with checks.check(
+        "missing numbers that a graph answers otherwise: refused, and said; `--no-missing` leaves them out"
+    ):
+        saved = folder / "missing"
+        models.sklearn(saved, BaggingClassifier(random_state=1).fit(IRIS, SPECIES), IRIS)
+        refused(saved, folder / "x", "rows differ", "`--no-missing`", "=nan")
+        converted(saved, folder / "missing.converted", "--no-missing")
     with checks.check("rounding: refused with `--tolerance 0`, and its size is said"):
         saved = folder / "rounding"
         models.xgb_native_binary(saved)
@@ -177,7 +186,14 @@ def _signatures(checks, folder):
         refused(saved("unnamed", signature=ModelSignature(unnamed)), folder / "x", "columns without names")
     with checks.check("a model that fails on rows of its own signature: refused"):
         wrong = infer_signature(IRIS.assign(another=1.0), SPECIES)
-        refused(saved("narrow", signature=wrong), folder / "x", "fails on random rows", "--rows 0")
+        refused(saved("narrow", signature=wrong), folder / "x", "fails on 1000 of 1000 random rows", "--rows 0")
+    with checks.check("random rows that the model fails on are left out, and counted"):
+        source = folder / "roots"
+        values = pandas.DataFrame({"size": numpy.linspace(0, 9, 50)})
+        rooted = make_pipeline(PowerTransformer(method="box-cox"), LinearRegression()).fit(values + 1, values["size"])
+        models.sklearn(source, rooted, values + 1)
+        ended = converted(source, folder / "roots.converted")
+        assert "of the random rows, which are left out" in ended.out, ended.out
 
 
 def _directories(checks, folder):

@@ -16,7 +16,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parsed = _parser().parse_args(arguments)
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     try:
-        from . import Drawing, Refusal, Request, convert
+        from .conversion import Request, convert
+        from .refusal import Refusal
+        from .rows import Drawing
     except ModuleNotFoundError as missing:
         return _refused(
             f"the package `{missing.name}` is not installed",
@@ -26,7 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         uri=parsed.uri,
         directory=Path(parsed.output).absolute(),
         tolerance=parsed.tolerance,
-        drawing=Drawing(parsed.rows, parsed.seed),
+        drawing=Drawing(parsed.rows, parsed.seed, parsed.missing),
         probabilities=parsed.probabilities,
         replace=parsed.replace,
     )
@@ -80,6 +82,12 @@ def _parser() -> argparse.ArgumentParser:
         "--rows", type=_count, default=1000, metavar="N", help="random rows to compare on [default: 1000]"
     )
     parser.add_argument("--seed", type=_count, default=0, metavar="N", help="which random rows [default: 0]")
+    parser.add_argument(
+        "--no-missing",
+        dest="missing",
+        action="store_false",
+        help="no number is missing in the random rows, since none is in requests",
+    )
     return parser
 
 

@@ -18,6 +18,7 @@ from .original import Original
 from .ports import Ports
 from .refusal import Refusal
 from .steps import has_table_steps, steps
+from .whole_numbers import whole_numbers
 
 
 @dataclass(frozen=True)
@@ -83,10 +84,16 @@ def _sklearn(model: Any, ports: Ports, values: Known, number: numpy.dtype) -> Co
     register()
     inputs = _inputs(model, ports, values, number)
     types = [(each.name, _tensor_type(each.dtype, 1 if len(inputs) > 1 else ports.width)) for each in inputs]
-    options: dict[int, dict[str, Any]] = {id(model): {"zipmap": False}} if is_classifier(model) else {}
-    with warnings.catch_warnings():
+    convert = partial(skl2onnx.convert_sklearn, model, initial_types=types, target_opset=OPSETS)
+    with warnings.catch_warnings(), whole_numbers():
         warnings.simplefilter("ignore")
-        graph = skl2onnx.convert_sklearn(model, initial_types=types, options=options, target_opset=OPSETS)
+        try:
+            graph = convert(options={id(model): {"zipmap": False}} if is_classifier(model) else {})
+        except NameError as failed:
+            # Some classifiers have no probabilities, and no such option.
+            if "zipmap" not in str(failed):
+                raise
+            graph = convert()
     send_missing(model, graph)
     return Core(graph, inputs, "double" if number == numpy.float64 else "float32")
 

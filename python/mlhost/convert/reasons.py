@@ -11,7 +11,7 @@ from .refusal import Refusal
 from .rows import Rows
 from .source import Source
 
-_LONGEST_ROW = 400
+_LONGEST_ROW, _LONGEST_END = 400, 200
 _WITHOUT_CONVERTER = re.compile(r"(?:Unable to find a|No proper operator name found).*?<class '([^']+)'>", re.DOTALL)
 """As skl2onnx and onnxmltools say it."""
 
@@ -31,11 +31,13 @@ def differing(comparison: Comparison, rows: Rows, tolerance: float, flavor: str)
     ]
     worst = comparison.values[0].row
     lines.append(f"  {rows.name(worst)} is {rows.inputs(worst)[:_LONGEST_ROW]}")
-    return Refusal(
-        "\n".join(lines),
+    hint = (
         "differences of rounding pass with `--tolerance`; all others are faults of a converter, which another version of "
-        "skl2onnx or onnxmltools may not have",
+        "skl2onnx or onnxmltools may not have"
     )
+    if all(rows.has_missing(value.row) for value in comparison.values):
+        hint += "; in these rows numbers are missing: where none will be, `--no-missing` compares without"
+    return Refusal("\n".join(lines), hint)
 
 
 def unconvertible(source: Source, failure: Exception | None) -> Refusal:
@@ -49,7 +51,9 @@ def unconvertible(source: Source, failure: Exception | None) -> Refusal:
             "do what it does before the model is called, or in a component (`mlhost build`) beside a graph of the other steps; "
             "`skl2onnx.update_registered_converter` takes converters of your own",
         )
-    reason = " ".join(text.split())[:400] or type(failure).__name__
+    reason = " ".join(text.split()) or type(failure).__name__
+    if len(reason) > 2 * _LONGEST_END:
+        reason = f"{reason[:_LONGEST_END]} … {reason[-_LONGEST_END:]}"
     return Refusal(
         f"the {source.flavor} model `{type(source.model).__name__}` does not become a graph: {reason}",
         "models of other kinds, or other options of this one, may; so may another version of skl2onnx or onnxmltools",

@@ -16,6 +16,8 @@ from .refusal import Refusal
 
 UNKNOWN = "Unknown to mlhost"
 _WORDS = ["Alpha", "beta", "gamma delta", "", "Été", "x1"]
+_FEWEST_SHARE = 20
+"""A twentieth of the random rows has to be accepted."""
 _ODD_EVERY = 23
 """Rows from one odd value of a column to its next."""
 
@@ -32,6 +34,10 @@ class Rows:
         """What a message calls the row."""
         return f"row {row} of the input example" if row < self.examples else f"random row {row - self.examples}"
 
+    def has_missing(self, row: int) -> bool:
+        """Whether a number of the row is missing."""
+        return isinstance(self.rows, pandas.DataFrame) and bool(self.rows.iloc[row].isna().any())
+
     def inputs(self, row: int) -> str:
         """What the row has, for people."""
         if isinstance(self.rows, pandas.DataFrame):
@@ -45,6 +51,8 @@ class Drawing:
 
     count: int
     seed: int
+    missing: bool = True
+    """Whether numbers may be missing where the model takes that."""
 
 
 def rows(original: Original, values: Known, drawing: Drawing) -> Rows:
@@ -56,12 +64,10 @@ def rows(original: Original, values: Known, drawing: Drawing) -> Rows:
         generator = numpy.random.default_rng(drawing.seed)
         drawn = _drawn(ports, values, example, generator, drawing.count)
         if not original.accepts(drawn):
-            raise Refusal(
-                "the model fails on random rows of its signature, so that nothing can be compared on them",
-                "`--rows 0` compares on the input example alone",
-            )
+            drawn = _accepted(original, drawn)
+            notes.append(f"the model fails on {drawing.count - len(drawn)} of the random rows, which are left out")
         if ports.columns is not None:
-            notes += _make_odd(original, values, drawn)
+            notes += _make_odd(original, values, drawn, drawing.missing)
         parts.append(drawn)
     if not parts:
         raise Refusal("there are no rows to compare on", "save the model with an input example, or ask for `--rows`")
@@ -106,6 +112,19 @@ def _drawn(ports: Ports, values: Known, example: Any, generator: numpy.random.Ge
     return pandas.DataFrame(table)
 
 
+def _accepted(original: Original, drawn: Any) -> Any:
+    """The rows that the model answers one by one: logarithms, say, take no number below 0."""
+    each = (drawn[at : at + 1] for at in range(len(drawn)))
+    kept = numpy.array([original.accepts(row) for row in each], dtype=bool)
+    if kept.sum() * _FEWEST_SHARE < len(drawn) or not original.accepts(drawn[kept]):
+        raise Refusal(
+            f"the model fails on {len(drawn) - kept.sum()} of {len(drawn)} random rows of its signature: too few are left",
+            "`--rows 0` compares on the input example alone",
+        )
+    rows = drawn[kept]
+    return rows if isinstance(rows, numpy.ndarray) else rows.reset_index(drop=True)
+
+
 def _column(dtype: numpy.dtype, seen: Any, generator: numpy.random.Generator, count: int) -> numpy.ndarray:
     """Small numbers, numbers of every size, and numbers like those of the example."""
     if dtype.kind == "b":
@@ -134,11 +153,11 @@ def _texts(words: list[str] | None, seen: Any, generator: numpy.random.Generator
     return [" ".join(generator.choice(stock, generator.integers(1, 9))) for _ in range(count)]
 
 
-def _make_odd(original: Original, values: Known, drawn: pandas.DataFrame) -> list[str]:
+def _make_odd(original: Original, values: Known, drawn: pandas.DataFrame, missing: bool) -> list[str]:
     """Puts unknown texts and numbers, and missing numbers, where the model accepts them, and says where it does not."""
     refused = []
     for position, (name, dtype) in enumerate(zip(original.ports.columns or (), original.ports.dtypes, strict=True)):
-        for odd in _odd(dtype, values.categories.get(position)):
+        for odd in _odd(dtype, values.categories.get(position), missing):
             trial = drawn.head(2).copy()
             trial.loc[0, name] = odd
             if original.accepts(trial):
@@ -152,10 +171,10 @@ def _make_odd(original: Original, values: Known, drawn: pandas.DataFrame) -> lis
     return [f"the model refuses unknown or missing values in {columns}; its graph may answer them"]
 
 
-def _odd(dtype: numpy.dtype, categories: list[Any] | None) -> list[Any]:
+def _odd(dtype: numpy.dtype, categories: list[Any] | None, missing: bool) -> list[Any]:
     """What no encoder knows, and what is missing where it can be."""
     if dtype.kind == "O":
         return [UNKNOWN]
     if dtype.kind in "iu":
         return [max(categories) + 1] if categories else []
-    return [numpy.nan] if dtype.kind == "f" else []
+    return [numpy.nan] if dtype.kind == "f" and missing else []
