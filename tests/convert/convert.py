@@ -156,7 +156,7 @@ def check_command(checks, folder):
             ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
             assert ended.returncode == 1, ended
             assert f"`{package}` is not installed" in ended.stderr, ended.stderr
-            assert "pip install 'mlhost[convert]'" in ended.stderr, ended.stderr
+            assert "pip install './python[convert]'" in ended.stderr, ended.stderr
 
 
 def check_uris(checks, folder):

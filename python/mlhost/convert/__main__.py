@@ -10,6 +10,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from .refusal import EXTRA, Refusal
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """0 where the model was converted, 1 where it was not, 2 where the command line is wrong."""
@@ -17,13 +19,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     try:
         from .conversion import Request, convert
-        from .refusal import Refusal
         from .rows import Drawing
     except ModuleNotFoundError as missing:
-        return _refused(
-            f"the package `{missing.name}` is not installed",
-            "`pip install 'mlhost[convert]'` installs what conversion needs",
-        )
+        return _refused(f"the package `{missing.name}` is not installed", EXTRA)
     request = Request(
         uri=parsed.uri,
         directory=Path(parsed.output).absolute(),

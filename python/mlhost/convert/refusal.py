@@ -7,6 +7,9 @@ import importlib
 from types import ModuleType
 
 
+EXTRA = "the extra `convert` has it: `pip install './python[convert]'` in a checkout of mlhost"
+
+
 class Refusal(Exception):
     """The model stays as it is; `hint` is what to do about it."""
 
@@ -24,5 +27,5 @@ def needed(package: str) -> ModuleType:
             raise
         raise Refusal(
             f"the package `{package}` is not installed",
-            "`pip install 'mlhost[convert]'` installs what conversion needs",
+            EXTRA,
         ) from missing
