@@ -1,5 +1,6 @@
 //! The steps of `cargo xtask test` that run scripts of the repository with a built mlhost: MLflow itself beside it
-//! (`tests/mlflow`), other people's clients (`tests/clients`), faults of the machine (`tests/faults`), the fuzz targets.
+//! (`tests/mlflow`), other people's clients (`tests/clients`), other frameworks' models (`tests/convert`), faults of the machine
+//! (`tests/faults`), the fuzz targets.
 //!
 //! Called by `test`. pip brings MLflow and the clients into virtual environments under the target directory; nothing is
 //! installed elsewhere. What a script cannot run here it says in capitals, and the step repeats it.
@@ -50,6 +51,12 @@ pub(crate) fn protocols() -> anyhow::Result<Option<String>> {
         }
     }
     ensure!(failed.is_empty(), "of tests/clients: {}", failed.join(", "));
+    Ok(None)
+}
+
+/// Models of other frameworks, converted and served.
+pub(crate) fn convert() -> anyhow::Result<Option<String>> {
+    process::run(&mut script("tests/convert/run.sh", &[])?)?;
     Ok(None)
 }
 
