@@ -12,29 +12,11 @@ cd "$(dirname "$0")/../.."
 
 packages="mlflow==3.17.2 scikit-learn==1.8.0 skl2onnx==1.20.0 onnxmltools==1.16.0 onnx==1.20.1 onnxruntime==1.24.1"
 packages="$packages xgboost-cpu==3.2.0 lightgbm==4.6.0 numpy==2.4.6 pandas==3.1.1"
-target=${CARGO_TARGET_DIR:-target}
-venv=${MLHOST_VENVS:-$target/venvs}/convert
-# With these very packages: a list that changed makes a new one.
-if [ "$(head -n 1 "$venv/complete" 2>/dev/null)" != "# $packages" ]; then
-    echo "convert: $packages" >&2
-    rm -rf "$venv"
-    python3 -m venv "$venv"
-    # shellcheck disable=SC2086 # a list of packages
-    if ! "$venv/bin/pip" install --quiet --no-compile --no-input --disable-pip-version-check $packages; then
-        echo "error: the converters cannot be installed: NOTHING WAS CHECKED" >&2
-        exit 3
-    fi
-    { echo "# $packages"; "$venv/bin/pip" freeze; } >"$venv/complete.new"
-    mv "$venv/complete.new" "$venv/complete"
-fi
-
-if [ -z "${MLHOST:-}" ]; then
-    cargo build --locked --package mlhost
-    MLHOST=$target/debug/mlhost
-fi
-MLHOST=$(realpath "$MLHOST")
+# shellcheck source=tests/environment.sh
+. tests/environment.sh
+# shellcheck disable=SC2086 # a list of packages
+environment convert "the converters" $packages
+program
 PYTHONPATH=$(realpath python)
-# What is imported is compiled, and kept beside the packages: of most that pip brings nothing ever is.
-PYTHONPYCACHEPREFIX=$(realpath "$venv")/bytecode
-export MLHOST PYTHONPATH PYTHONPYCACHEPREFIX PYTHONWARNINGS=ignore NO_COLOR=1 MLFLOW_DISABLE_TELEMETRY=true OMP_NUM_THREADS=1
+export PYTHONPATH MLFLOW_DISABLE_TELEMETRY=true OMP_NUM_THREADS=1
 exec "$venv/bin/python" tests/convert/convert.py "$@"
