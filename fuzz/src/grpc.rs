@@ -6,10 +6,10 @@ use mlhost_proto::{Message as _, ModelInferResponse};
 use mlhost_wire::dialect::Decoded;
 use mlhost_wire::dialect::v2::{self, ModelVersion};
 use mlhost_wire::fault::{Fault, FaultKind};
-use mlhost_wire::values::{Input, Output, Reply};
+use mlhost_wire::values::Reply;
 
 use super::interfaces::interface;
-use super::mlflow::check;
+use super::mlflow::{check, echoed};
 
 // The host's own files, compiled by themselves: the package they belong to brings a server.
 #[path = "../../host/src/serve/protocol/grpc/parse.rs"]
@@ -31,11 +31,7 @@ pub(crate) fn infer(data: &[u8]) {
     match v2::call(request, &interface) {
         Ok(Decoded { call, envelope }) => {
             check(&call);
-            let output = match call.input {
-                Input::Table(table) => Output::Table(table),
-                Input::Tensors(tensors) => Output::Tensors(tensors),
-                Input::Blob(blob) => Output::Blob(blob),
-            };
+            let output = echoed(call.input);
             match v2::response(Reply { output }, envelope, MODEL, &interface) {
                 Ok(response) => {
                     let message = tensors::response(response, raw);

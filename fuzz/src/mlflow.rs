@@ -35,6 +35,15 @@ fn decode(content_type: &str, data: &[u8]) {
     }
 }
 
+/// What a model answers that gives back what it was given.
+pub(crate) fn echoed(input: Input) -> Output {
+    match input {
+        Input::Table(table) => Output::Table(table),
+        Input::Tensors(tensors) => Output::Tensors(tensors),
+        Input::Blob(blob) => Output::Blob(blob),
+    }
+}
+
 /// A call's values hold together, whatever they were decoded from.
 pub(crate) fn check(call: &Call) {
     match &call.input {
@@ -50,11 +59,7 @@ pub(crate) fn check(call: &Call) {
 
 /// What came in goes out again: a model that answers with its own input is answered for.
 fn answer(mlflow: Mlflow, call: Call, envelope: Envelope) {
-    let output = match call.input {
-        Input::Table(table) => Output::Table(table),
-        Input::Tensors(tensors) => Output::Tensors(tensors),
-        Input::Blob(blob) => Output::Blob(blob),
-    };
+    let output = echoed(call.input);
     let json = !matches!(output, Output::Blob(_));
     match mlflow.encode(Reply { output }, envelope) {
         // MLflow itself writes NaN and infinities bare, and so does the strict mode.

@@ -9,11 +9,11 @@ use mlhost_wire::dialect::seldon::Seldon;
 use mlhost_wire::dialect::vertex::Vertex;
 use mlhost_wire::dialect::{Answer, Decoded, Dialect, Interface, Request};
 use mlhost_wire::fault::FaultKind;
-use mlhost_wire::values::{Input, Output, Reply};
+use mlhost_wire::values::Reply;
 use serde_json::Value;
 
 use super::interfaces::interface;
-use super::mlflow::check;
+use super::mlflow::{check, echoed};
 
 const JSON: &str = "application/json";
 const KSERVE_TYPES: [Option<&str>; 3] =
@@ -107,11 +107,7 @@ fn through<D: Dialect>(dialect: &D, request: Request<'_>, interface: &Interface)
     match dialect.decode(request, interface) {
         Ok(Decoded { call, envelope }) => {
             check(&call);
-            let output = match call.input {
-                Input::Table(table) => Output::Table(table),
-                Input::Tensors(tensors) => Output::Tensors(tensors),
-                Input::Blob(blob) => Output::Blob(blob),
-            };
+            let output = echoed(call.input);
             match dialect.encode(Reply { output }, envelope) {
                 Ok(answer) => Some(answer),
                 Err(fault) => {

@@ -6,10 +6,10 @@ use mlhost_wire::dialect::v2::rest::{self, Envelope};
 use mlhost_wire::dialect::v2::{ModelVersion, datatype, raw};
 use mlhost_wire::dialect::{Decoded, Interface};
 use mlhost_wire::fault::{Fault, FaultKind};
-use mlhost_wire::values::{Call, Input, Output, Reply};
+use mlhost_wire::values::{Output, Reply};
 
 use super::interfaces::interface;
-use super::mlflow::{check, is_json};
+use super::mlflow::{check, echoed, is_json};
 
 const MODEL: ModelVersion<'static> = ModelVersion { name: "m", version: "1" };
 
@@ -58,13 +58,7 @@ fn outcome(decoded: Result<Decoded<Envelope>, Fault>, interface: &Interface) {
         Ok(Decoded { call, envelope }) => {
             check(&call);
             // What came in goes out again.
-            let Call { input, .. } = call;
-            let output = match input {
-                Input::Table(table) => Output::Table(table),
-                Input::Tensors(tensors) => Output::Tensors(tensors),
-                Input::Blob(blob) => Output::Blob(blob),
-            };
-            answered(output, envelope, interface);
+            answered(echoed(call.input), envelope, interface);
         }
         Err(fault) => refused(&fault),
     }

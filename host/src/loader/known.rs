@@ -121,6 +121,25 @@ impl Known {
         std::mem::take(&mut self.loaded).into_iter().map(|loaded| loaded.release).collect()
     }
 
+    /// It is unloaded for want of memory, until a request asks for one of these versions; its releases are to be dropped.
+    pub(super) fn sleep<'n>(&mut self, numbers: impl Iterator<Item = &'n str>) -> Vec<Arc<Release>> {
+        let absent = |number: &str| Absent {
+            version: Some(number.to_owned()),
+            state: State::Unavailable,
+            reason: "unloaded for want of memory; the next request loads it".to_owned(),
+        };
+        self.deployment.put(Served::asleep(numbers.map(absent).collect()));
+        self.asleep = true;
+        self.forget_asked();
+        self.unload()
+    }
+
+    /// What was refused is tried again.
+    pub(super) fn forgive(&mut self) {
+        self.refused.clear();
+        self.failing = None;
+    }
+
     /// Nobody has asked for it, as far as it knows from now on.
     pub(super) fn forget_asked(&self) {
         self.asked.store(false, Ordering::Relaxed);
@@ -200,17 +219,13 @@ impl Shelf {
 
     /// What was refused is tried again.
     pub(super) fn forgive(&mut self) {
-        for known in self.known.values_mut() {
-            known.refused.clear();
-            known.failing = None;
-        }
+        self.known.values_mut().for_each(Known::forgive);
     }
 
     /// What was refused of this model is tried again.
     pub(super) fn forgive_one(&mut self, name: &str) {
         if let Some(known) = self.known.get_mut(name) {
-            known.refused.clear();
-            known.failing = None;
+            known.forgive();
         }
     }
 

@@ -8,7 +8,6 @@ use std::time::Duration;
 use mlhost_wire::fault::{Fault, FaultKind};
 
 use super::Loader;
-use crate::deployment::{Absent, Served, State};
 
 /// How often to look, and how many times, whether the last request has left a model that was unloaded.
 const LOOK: Duration = Duration::from_millis(10);
@@ -72,11 +71,8 @@ impl Loader {
     /// Unloads the model that was used the least recently.
     fn send_to_sleep(&mut self) -> bool {
         let Some(known) = self.shelf.least_recently_used() else { return false };
-        let releases = known.unload();
-        known.asleep = true;
-        known.forget_asked();
-        let absent = releases.iter().map(|release| asleep(release.version.name())).collect();
-        known.deployment.put(Served::asleep(absent));
+        let numbers: Vec<String> = known.loaded.iter().map(|loaded| loaded.number.clone()).collect();
+        let releases = known.sleep(numbers.iter().map(String::as_str));
         tracing::info!(
             model = known.deployment.name(),
             "unloaded to make room for another model; the next request brings it back"
@@ -95,14 +91,5 @@ impl Loader {
             }
             tokio::time::sleep(LOOK).await;
         }
-    }
-}
-
-/// A version that the next request brings back.
-pub(super) fn asleep(number: &str) -> Absent {
-    Absent {
-        version: Some(number.to_owned()),
-        state: State::Unavailable,
-        reason: "unloaded for want of memory; the next request loads it".to_owned(),
     }
 }

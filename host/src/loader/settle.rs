@@ -194,12 +194,7 @@ impl Loader {
 
     /// Nobody has asked for it yet, and there is no room.
     fn put_to_sleep(&mut self, known: &mut Known, wanted: &[&FoundVersion]) {
-        let releases = known.unload();
-        self.shelf.retire(releases);
-        known.asleep = true;
-        known.forget_asked();
-        let absent = wanted.iter().map(|version| room::asleep(&version.number)).collect();
-        known.deployment.put(Served::asleep(absent));
+        self.shelf.retire(known.sleep(wanted.iter().map(|version| version.number.as_str())));
         tracing::info!(
             model = known.deployment.name(),
             "there is no room for it now; the first request loads it"
