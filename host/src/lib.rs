@@ -6,6 +6,7 @@
 
 pub mod access;
 pub mod app;
+pub mod batch;
 pub mod catalog;
 pub mod cli;
 pub mod config;

@@ -31,7 +31,7 @@ pub(super) use mlflow_shim::MlflowShimArgs;
 pub(super) use observe::ObserveArgs;
 pub(super) use package::{PackageArgs, ValidateArgs};
 pub(super) use platform::PlatformArgs;
-pub(super) use predict::PredictArgs;
+pub(super) use predict::{OnErrorArg, PredictArgs};
 pub(super) use python::{PythonArgs, note};
 pub(super) use repository::RepositoryArgs;
 pub(super) use tls::TlsArgs;
@@ -50,7 +50,7 @@ pub(super) enum Command {
     /// Serve a model over the protocols of MLflow, KServe, SageMaker and others
     #[command(disable_help_flag = true)]
     Serve(Box<ServeArgs>),
-    /// Predict on a file, as `mlflow models predict` does
+    /// Predict on files of rows, or on one request as `mlflow models predict` does
     Predict(Box<PredictArgs>),
     /// Write a model directory from a graph, or from a component and what belongs to it
     Package(Box<PackageArgs>),

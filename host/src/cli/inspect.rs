@@ -58,6 +58,6 @@ fn inspection(args: &InspectArgs) -> anyhow::Result<Inspection> {
 fn loaded(args: &InspectArgs, source: ModelSource) -> anyhow::Result<Loaded> {
     model::load_runtime(&args.parts, &source)?;
     let timeout = ServerConfig::from_environment(&config::process_environment)?.timeout;
-    let app = model::runtime()?.block_on(model::load_alone(source, args.no_code_cache, timeout))?;
+    let app = model::runtime()?.block_on(model::load_alone(source, args.no_code_cache, timeout, 4))?;
     Loaded::of(&app).context("the model has no sandbox")
 }

@@ -20,9 +20,6 @@ use crate::config::{self, LimitsAllowed};
 use crate::model_source::{GraphFile, ModelSource};
 use crate::onnxruntime;
 
-/// Enough to load a model, which makes one sandbox at a time.
-const SANDBOXES: u32 = 4;
-
 /// The folder of compiled code in the cache folder.
 const CODE_FOLDER: &str = "code";
 
@@ -128,14 +125,15 @@ pub(super) fn load_runtime(parts: &PartArgs, source: &ModelSource) -> anyhow::Re
     Ok(())
 }
 
-/// Loads a model without a server, for a command that makes one sandbox at a time.
+/// Loads a model without a server, for a command that makes so many sandboxes at a time.
 pub(super) async fn load_alone(
     source: ModelSource,
     no_code_cache: bool,
     most: Duration,
+    sandboxes: u32,
 ) -> anyhow::Result<App> {
     let engine = Engine::new(&EngineOptions {
-        instances: SANDBOXES,
+        instances: sandboxes,
         max_memory_bytes: source.limits.memory_bytes,
         scan: false,
         code_cache: code_cache(no_code_cache),

@@ -1,7 +1,11 @@
-//! `mlhost predict`: one request from a file, its answer to a file, as `mlflow models predict`.
+//! `mlhost predict`: files of rows ([`rows`]), or one request from a file and its answer to a file, as `mlflow models predict`.
 //!
-//! Nothing listens: the model is loaded and called in this process, in the sandbox that serves requests. The answer is
-//! written whole or not at all.
+//! Nothing listens: the model is loaded and called in this process, in the sandbox that serves requests. What is written is
+//! there as a whole or not at all.
+
+mod files;
+mod rows;
+mod shown;
 
 use std::fs::{self, File};
 use std::io::{self, Read as _, Write as _};
@@ -18,6 +22,9 @@ use super::{Defect, log, model, output};
 use crate::config::{self, ServerConfig};
 use crate::single_call::{CallError, answer};
 
+/// For one call.
+const SANDBOXES: u32 = 4;
+
 /// What a request may be that is held in memory several times over.
 const MAX_INPUT_BYTES: u64 = 1 << 30;
 
@@ -29,8 +36,23 @@ pub(super) fn run(args: &PredictArgs) -> anyhow::Result<()> {
     flags.push(("--pip-requirements-override", args.pip_requirements_override.is_some()));
     flags.push(("--env", !args.env.is_empty()));
     note(&flags);
+    if rows::are_meant(args)? {
+        return rows::run(args);
+    }
+    request(args)
+}
 
-    let input = input(args.input_path.as_deref())?;
+/// One request's body, as MLflow takes it.
+fn request(args: &PredictArgs) -> anyhow::Result<()> {
+    let environment = config::process_environment;
+    let input_path = match args.input_path.as_slice() {
+        [] => None,
+        [path] => Some(Path::new(path)),
+        _ => anyhow::bail!(
+            "a request is one file's body\nhint: leave out `-t` to predict on the rows of several files"
+        ),
+    };
+    let input = input(input_path)?;
     let parts = &args.source.parts;
     let mut source = model::source(&args.source, &model::allowed(parts))?;
     source.override_model_config(config::model_config_overrides(&environment)?);
@@ -39,16 +61,17 @@ pub(super) fn run(args: &PredictArgs) -> anyhow::Result<()> {
     let time = source.time_within(timeout);
     model::load_runtime(parts, &source)?;
     let name = source.name.clone();
+    let content_type = args.content_type.as_deref().unwrap_or("application/json");
     let answered = model::runtime()?.block_on(async {
-        let app = model::load_alone(source, args.no_code_cache, time)
+        let app = model::load_alone(source, args.no_code_cache, time, SANDBOXES)
             .await
             .with_context(|| format!("cannot load model `{name}`"))?;
-        let request = Request { content_type: Some(&args.content_type), body: &input };
+        let request = Request { content_type: Some(content_type), body: &input };
         answer(&app, Mlflow { compat: args.mlflow_compat.unwrap_or(server.compat) }, request, time)
             .await
             .map_err(refused)
     })?;
-    write(args.output_path.as_deref(), &answered.body)
+    write(args.output_path.as_deref().map(Path::new), &answered.body)
 }
 
 /// What the server would have answered, and what to do.

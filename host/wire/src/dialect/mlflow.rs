@@ -8,7 +8,7 @@ mod chat;
 mod column;
 mod compat;
 mod context;
-mod csv;
+pub mod csv;
 pub(super) mod datetime;
 mod decode;
 mod encode;
@@ -29,6 +29,7 @@ pub(super) mod scalar;
 mod split;
 mod table;
 mod tensor;
+pub mod typed;
 
 pub use self::compat::Compat;
 pub(super) use self::decode::Words;
@@ -71,6 +72,15 @@ impl Mlflow {
     /// A body of CSV, with names in its first record or without any.
     pub(super) fn decode_csv(self, body: &[u8], interface: &Interface, headed: bool) -> Result<Input, Fault> {
         csv::decode(body, &interface.signature, headed)
+    }
+
+    /// Parameters that stand by themselves, as a JSON object; the defaults of all that it does not name.
+    ///
+    /// # Errors
+    ///
+    /// [`crate::fault::FaultKind::BadInput`] where it is no object, or a value does not fit the signature.
+    pub fn params(self, given: Option<&str>, interface: &Interface) -> Result<Vec<Param>, Fault> {
+        params::enforce(given, &interface.signature.params)
     }
 
     /// The parameters of a request that has no room for any.

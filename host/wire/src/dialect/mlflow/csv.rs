@@ -1,8 +1,9 @@
 //! `text/csv`: what `pandas.read_csv` makes of a body, cast as MLflow has it cast.
 //!
-//! Called by [`super::Mlflow`]. The first record names the columns ([`header`]) unless there is none ([`headless`]), the others go cell by cell ([`cells`])
-//! into the signature's columns or, without a signature, into columns whose type is inferred at the end. Must never
-//! make a table much larger than the body: cells that a short record leaves out are paid for.
+//! Called by [`super::Mlflow`] for bodies and by `mlhost-tables` for parts of files ([`Layout`]). The first record names the
+//! columns ([`header`]) unless there is none ([`headless`]), the others go cell by cell ([`cells`]) into the signature's columns
+//! or, without a signature, into columns whose type is inferred at the end. Must never make a table much larger than the body:
+//! cells that a short record leaves out are paid for.
 
 mod cells;
 mod header;
@@ -21,9 +22,28 @@ use crate::values::{Input, Table};
 /// A record behind the body's own: where it does not come out as it went in, a quote was still open.
 const SENTINEL: &str = "\n.";
 
+/// What the first records say of all others.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Layout {
+    /// The columns' names, made unique.
+    pub names: Vec<String>,
+    /// How many cells stand before them in each record: an index, which no model sees.
+    pub index: usize,
+}
+
+/// Where in a file its records begin that are read, for messages.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Start {
+    /// Rows before it.
+    pub row: usize,
+    /// Lines before it.
+    pub line: usize,
+}
+
 /// The body's records, blank lines left out.
 struct Records<'b> {
     body: &'b str,
+    start: Start,
     reader: ::csv::Reader<std::io::Chain<&'b [u8], &'b [u8]>>,
     record: ::csv::StringRecord,
 }
@@ -38,17 +58,13 @@ enum Cells<'c, 'x> {
 
 /// Reads a body, whose first record names the columns where it is `headed`.
 pub(super) fn decode(body: &[u8], signature: &Signature, headed: bool) -> Result<Input, Fault> {
-    let body = std::str::from_utf8(body).map_err(|error| {
-        let offset = error.valid_up_to();
-        bad_input(format!(
-            "Invalid input. Ensure that input is a valid UTF-8 encoded string. Error: 'not UTF-8 at byte {offset}'"
-        ))
-    })?;
+    let body = text(body)?;
+    let body = body.strip_prefix('\u{feff}').unwrap_or(body);
     let tensors = matches!(signature.inputs, Some(Schema::Tensors(_)));
     if headed || !tensors {
         check_signature(signature)?;
     }
-    let mut records = Records::new(body);
+    let mut records = Records::new(body, Start::default());
     if !records.advance()? {
         return Err(unreadable("No columns to parse from file"));
     }
@@ -59,30 +75,18 @@ pub(super) fn decode(body: &[u8], signature: &Signature, headed: bool) -> Result
         true => header::names(&records.record),
         false => headless::names(records.record.len(), signature)?,
     };
-    let context = Context::new(body, None, Compat::Sane);
-    // MLflow wraps no integer here and takes no text for a truth value, so that both modes are one.
-    // The forms that are not a DataFrame's cast binary cells as `read_csv` does: not at all.
-    context.form.set(Form::Inputs);
-    let mut rows = 0;
-    let mut more = if headed { records.advance()? } else { true };
-    // More cells than names: the first ones are the index, which no model sees.
-    let index = if more { records.record.len().saturating_sub(names.len()) } else { 0 };
-    let width = names.len() + index;
-    let mut cells = Cells::new(names, signature, &context)?;
-    while more {
-        let found = records.record.len();
-        if found > width {
-            let line = records.line();
-            return Err(unreadable(&format!(
-                "Error tokenizing data. C error: Expected {width} fields in line {line}, saw {found}"
-            )));
-        }
-        context.pay_fill(width - found)?;
-        cells.push(&records, index, rows)?;
-        rows += 1;
-        more = records.advance()?;
-    }
-    cells.finish(rows)
+    let more = if headed { records.advance()? } else { true };
+    let layout = Layout::new(names, if more { records.record.len() } else { 0 });
+    layout.rows(records, more, signature)
+}
+
+fn text(body: &[u8]) -> Result<&str, Fault> {
+    std::str::from_utf8(body).map_err(|error| {
+        let offset = error.valid_up_to();
+        bad_input(format!(
+            "Invalid input. Ensure that input is a valid UTF-8 encoded string. Error: 'not UTF-8 at byte {offset}'"
+        ))
+    })
 }
 
 /// A fault in the words of MLflow.
@@ -125,16 +129,80 @@ fn check_datetimes(frame: &Frame<'_, '_>, targets: &[Option<usize>]) -> Result<(
     Ok(())
 }
 
+// === impl Layout ===
+
+impl Layout {
+    /// Of columns of these names; more cells than names in the first row are its index.
+    fn new(names: Vec<String>, cells: usize) -> Self {
+        let index = cells.saturating_sub(names.len());
+        Self { names, index }
+    }
+
+    /// Of a file that begins like this: its first record, which names the columns, and its first row, where there is one.
+    ///
+    /// # Errors
+    ///
+    /// Where it begins with no record or an open quote, or is no UTF-8.
+    pub fn read(beginning: &[u8]) -> Result<Self, Fault> {
+        let beginning = text(beginning)?;
+        let beginning = beginning.strip_prefix('\u{feff}').unwrap_or(beginning);
+        let mut records = Records::new(beginning, Start::default());
+        if !records.advance()? {
+            return Err(unreadable("No columns to parse from file"));
+        }
+        let names = header::names(&records.record);
+        let cells = if records.advance()? { records.record.len() } else { 0 };
+        Ok(Self::new(names, cells))
+    }
+
+    /// Reads whole records out of the middle of a file.
+    ///
+    /// # Errors
+    ///
+    /// As for a body; the message names the row and the line of the file.
+    pub fn decode(&self, records: &[u8], start: Start, signature: &Signature) -> Result<Input, Fault> {
+        check_signature(signature)?;
+        let mut records = Records::new(text(records)?, start);
+        let more = records.advance()?;
+        self.clone().rows(records, more, signature)
+    }
+
+    /// All records from the one on that was read, where there is `more` than the header.
+    fn rows(self, mut records: Records<'_>, mut more: bool, signature: &Signature) -> Result<Input, Fault> {
+        let context = Context::new(records.body, None, Compat::Sane);
+        // MLflow wraps no integer here and takes no text for a truth value, so that both modes are one.
+        // The forms that are not a DataFrame's cast binary cells as `read_csv` does: not at all.
+        context.form.set(Form::Inputs);
+        let Self { names, index } = self;
+        let width = names.len() + index;
+        let mut rows = 0;
+        let mut cells = Cells::new(names, signature, &context)?;
+        while more {
+            let found = records.record.len();
+            if found > width {
+                let line = records.line();
+                return Err(unreadable(&format!(
+                    "Error tokenizing data. C error: Expected {width} fields in line {line}, saw {found}"
+                )));
+            }
+            context.pay_fill(width - found)?;
+            cells.push(&records, index, rows)?;
+            rows += 1;
+            more = records.advance()?;
+        }
+        cells.finish(rows)
+    }
+}
+
 // === impl Records ===
 
 impl<'b> Records<'b> {
-    fn new(body: &'b str) -> Self {
-        let body = body.strip_prefix('\u{feff}').unwrap_or(body);
+    fn new(body: &'b str, start: Start) -> Self {
         let reader = ::csv::ReaderBuilder::new()
             .has_headers(false)
             .flexible(true)
             .from_reader(body.as_bytes().chain(SENTINEL.as_bytes()));
-        Self { body, reader, record: ::csv::StringRecord::new() }
+        Self { body, start, reader, record: ::csv::StringRecord::new() }
     }
 
     /// Reads the next record that is not blank; false behind the last one.
@@ -173,7 +241,7 @@ impl<'b> Records<'b> {
     fn line(&self) -> usize {
         let before = &self.body[..self.body.len() - self.rest().len()];
         let pairs = before.matches("\r\n").count();
-        before.matches(['\r', '\n']).count() - pairs + 1
+        self.start.line + before.matches(['\r', '\n']).count() - pairs + 1
     }
 }
 
@@ -194,8 +262,9 @@ impl<'c, 'x> Cells<'c, 'x> {
 
     /// Appends the record's cells behind the first `index`, those left out as missing.
     fn push(&mut self, records: &Records<'_>, index: usize, row: usize) -> Result<(), Fault> {
+        let row_of_file = records.start.row + row;
         let place = |name: &str, problem: &str| {
-            unreadable(&format!("{problem} (column `{name}`, row {row}, line {})", records.line()))
+            unreadable(&format!("{problem} (column `{name}`, row {row_of_file}, line {})", records.line()))
         };
         match self {
             Self::Typed { frame, targets, kinds } => {

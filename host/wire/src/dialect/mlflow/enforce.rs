@@ -14,13 +14,18 @@ use crate::values::{Column, ColumnData, Packed};
 
 /// The type that pandas has a column in, which may be narrower than [`ColumnData`]'s.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Dtype {
+pub enum Dtype {
+    /// Truth values.
     Boolean,
-    /// Of as many bytes.
+    /// Integers of as many bytes.
     Signed(u8),
+    /// The same from 0 on.
     Unsigned(u8),
+    /// Floats of as many bytes.
     Float(u8),
+    /// Texts.
     Text,
+    /// Moments.
     Datetime,
     /// Texts of a closed list, which MLflow refuses everywhere, durations and times of day.
     Unnamed(&'static str),

@@ -3,10 +3,10 @@
 //! Called by [`super`]. An integer that is missing makes floats of the others, unless the column was of one of pandas'
 //! own types.
 
-use super::Loaded;
 use super::leaf::Leaf;
 use crate::dialect::mlflow::enforce::Dtype;
 use crate::dialect::mlflow::scalar::Problem;
+use crate::dialect::mlflow::typed::TypedColumn;
 use crate::values::{Column, ColumnData, Packed};
 
 /// The column `name` of `rows` rows that a leaf holds; `extension` is pandas' own type of it.
@@ -15,7 +15,7 @@ pub(super) fn column(
     leaf: Leaf,
     extension: Option<&'static str>,
     rows: usize,
-) -> Result<Loaded, Problem> {
+) -> Result<TypedColumn, Problem> {
     let found = leaf.len();
     if found != rows {
         return Err(format!("it has {found} values, the file {rows} rows"));
@@ -34,7 +34,7 @@ pub(super) fn column(
     let own = matches!(dtype, Dtype::Unnamed(_));
     if !missing {
         let column = Column { name: name.to_owned(), data, validity: None };
-        return Ok(Loaded { column, dtype, element: None, zoned });
+        return Ok(TypedColumn { column, dtype, element: None, zoned });
     }
     let mut mask = true;
     let data = match data {
@@ -72,7 +72,7 @@ pub(super) fn column(
         ColumnData::Json(values) => ColumnData::Json(spread_packed(values, &validity)),
     };
     let column = Column { name: name.to_owned(), data, validity: mask.then_some(validity) };
-    Ok(Loaded { column, dtype, element: None, zoned })
+    Ok(TypedColumn { column, dtype, element: None, zoned })
 }
 
 fn spread<T: Copy>(values: &[T], validity: &[u8], absent: T) -> Vec<T> {

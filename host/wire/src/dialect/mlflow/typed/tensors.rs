@@ -1,4 +1,4 @@
-//! Tensors of a Parquet file's columns, as MLflow makes them of a DataFrame's.
+//! Tensors of typed columns, as MLflow makes them of a DataFrame's.
 //!
 //! Called by [`super`] for tensor signatures. Single values are cast to the signature's type where they are a column each;
 //! several columns that become one tensor, and lists, must be of it already.
@@ -7,7 +7,7 @@ use std::borrow::Cow;
 
 use serde::de::DeserializeSeed as _;
 
-use super::Loaded;
+use super::TypedColumn;
 use crate::dialect::mlflow::compat::Compat;
 use crate::dialect::mlflow::context::{Context, Form, bad_input};
 use crate::dialect::mlflow::enforce::Dtype;
@@ -19,7 +19,7 @@ use crate::signature::TensorSpec;
 use crate::values::{ColumnData, ElementType, Input, NamedTensor};
 
 /// The one tensor without a name, of one column or of all of them.
-pub(super) fn of_rows(columns: &[Loaded], rows: usize, spec: &TensorSpec) -> Result<Input, Fault> {
+pub(super) fn of_rows(columns: &[TypedColumn], rows: usize, spec: &TensorSpec) -> Result<Input, Fault> {
     let context = Context::new("", None, Compat::Sane);
     context.form.set(Form::Split);
     if rows == 0 || columns.is_empty() {
@@ -30,9 +30,9 @@ pub(super) fn of_rows(columns: &[Loaded], rows: usize, spec: &TensorSpec) -> Res
     }
     let (first, others) = columns.split_at(1);
     // numpy's type for columns of several is wide enough for all of them.
-    let dtype = match first.first().map(|loaded| loaded.dtype) {
-        Some(dtype) if others.iter().all(|loaded| loaded.dtype == dtype) => dtype,
-        _ if columns.iter().all(|loaded| loaded.dtype.is_number()) => Dtype::Float(8),
+    let dtype = match first.first().map(|typed| typed.dtype) {
+        Some(dtype) if others.iter().all(|typed| typed.dtype == dtype) => dtype,
+        _ if columns.iter().all(|typed| typed.dtype.is_number()) => Dtype::Float(8),
         _ => Dtype::Object,
     };
     check_type(dtype, spec)?;
@@ -40,8 +40,8 @@ pub(super) fn of_rows(columns: &[Loaded], rows: usize, spec: &TensorSpec) -> Res
     tensor.open(0)?;
     tensor.open(1)?;
     for row in 0..rows {
-        for loaded in columns {
-            tensor.push(2, scalar(loaded, row)?)?;
+        for typed in columns {
+            tensor.push(2, scalar(typed, row)?)?;
         }
     }
     tensor.close(1, columns.len())?;
@@ -51,7 +51,7 @@ pub(super) fn of_rows(columns: &[Loaded], rows: usize, spec: &TensorSpec) -> Res
 
 /// A tensor of one column.
 pub(super) fn of_column(
-    loaded: &Loaded,
+    typed: &TypedColumn,
     rows: usize,
     spec: &TensorSpec,
     context: &Context<'_>,
@@ -59,8 +59,8 @@ pub(super) fn of_column(
     let name = spec.name.as_deref().unwrap_or_default();
     let mut tensor = TensorBuilder::new(Cow::Borrowed(name), Some(spec), context);
     tensor.open(0)?;
-    if let ColumnData::Json(cells) = &loaded.column.data {
-        check_type(loaded.element.unwrap_or(Dtype::Object), spec)?;
+    if let ColumnData::Json(cells) = &typed.column.data {
+        check_type(typed.element.unwrap_or(Dtype::Object), spec)?;
         for cell in cells.iter() {
             let cell = std::str::from_utf8(cell).unwrap_or_default();
             let mut deserializer = serde_json::Deserializer::from_str(cell);
@@ -69,14 +69,14 @@ pub(super) fn of_column(
         }
     } else {
         if !matches!(spec.shape.as_slice(), [None] | [None, Some(1)]) {
-            let column = &loaded.column.name;
+            let column = &typed.column.name;
             return Err(bad_input(format!(
                 "{NO_TENSOR}'{column}' contains scalar values, which requires the shape to be \
                  (-1,) or (-1, 1)."
             )));
         }
         for row in 0..rows {
-            tensor.push(1, scalar(loaded, row)?)?;
+            tensor.push(1, scalar(typed, row)?)?;
         }
     }
     tensor.close(0, rows)?;
@@ -96,8 +96,8 @@ fn check_type(found: Dtype, spec: &TensorSpec) -> Result<(), Fault> {
     Err(bad_input(format!("{WRONG_TYPE}{} does not match expected dtype {wanted}", found.name())))
 }
 
-fn scalar(loaded: &Loaded, row: usize) -> Result<Scalar<'_>, Fault> {
-    let column = &loaded.column;
+fn scalar(typed: &TypedColumn, row: usize) -> Result<Scalar<'_>, Fault> {
+    let column = &typed.column;
     if !column.is_valid(row) {
         return Ok(Scalar::Null);
     }
