@@ -137,7 +137,7 @@ def plain(value: Any) -> Any:
         return value.tolist()
     if isinstance(value, (array, Column)):
         return list(value)
-    raise TypeError(f"predict returned a {type(value).__name__}, which is no Table, Tensor, Blob or JSON")
+    raise TypeError(f"predict returned a value of type {type(value).__name__}, which is no Table, Tensor, Blob or JSON")
 
 
 def column_out(name: str, column: Column) -> guest.Column:
