@@ -13,6 +13,7 @@ sys.dont_write_bytecode = True
 import gc
 import importlib
 import inspect
+import linecache
 import traceback
 from collections.abc import Callable
 from typing import Any
@@ -24,6 +25,10 @@ from mlhost.console import Console
 from wit_world import exports
 from wit_world.imports import log
 from wit_world.imports import mlhost_guest_types as guest
+
+
+#: Where componentize-py puts the model's folder while the component is made.
+MODEL_FOLDER = "/1/"
 
 
 def find_model(name: str) -> type[PythonModel]:
@@ -45,6 +50,16 @@ def find_model(name: str) -> type[PythonModel]:
     return own[0]
 
 
+def remember_sources() -> None:
+    """Keeps the lines of the model's own modules for tracebacks: there are no files where a call runs."""
+    for module in list(sys.modules.values()):
+        file = getattr(module, "__file__", None)
+        if file and file.startswith(MODEL_FOLDER):
+            lines = linecache.getlines(file)
+            # Without a time of change, or `linecache` would look for the file.
+            linecache.cache[file] = (sum(map(len, lines)), None, lines, file)
+
+
 class Loaded:
     """The model after its `load_context`."""
 
@@ -55,6 +70,7 @@ class Loaded:
 
 
 CLASS = find_model(mlhost_build.MODULE)
+remember_sources()
 LOADED = Loaded()
 CONSOLES = [
     Console(lambda line: log.write(log.Level.INFO, line)),
@@ -83,7 +99,7 @@ def tell(error: BaseException) -> str:
         frame = frame.tb_next
     for text in traceback.format_exception(type(error), error, frame or error.__traceback__):
         for line in text.rstrip("\n").split("\n"):
-            log.write(log.Level.ERROR, line)
+            log.write(log.Level.ERROR, line.replace(f'File "{MODEL_FOLDER}', 'File "'))
     return "".join(traceback.format_exception_only(error)).strip()
 
 
