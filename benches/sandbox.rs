@@ -1,7 +1,7 @@
 //! What a fresh sandbox for every call costs: a guest's `predict` beside the same Rust function called natively.
 //!
 //! `cargo bench --bench sandbox`. Two guests: `echo` only crosses the border and back, `iris` scales, runs a real graph
-//! and names the classes. Native means the same crate, compiled for this machine, with the same graph behind it. The
+//! and names the classes; where `mlhost build` made `models/iris-python/component.wasm`, the same in Python beside it. Native means the same crate, compiled for this machine, with the same graph behind it. The
 //! last lines are the ratios of this run, the figures to quote: machines are noisy, ratios less so.
 
 #![allow(
@@ -34,6 +34,8 @@ const COLUMNS: [&str; 4] = ["sepal_length", "sepal_width", "petal_length", "peta
 const FLOWERS: [[f64; 4]; 3] = [[51.0, 35.0, 14.0, 2.0], [64.0, 32.0, 45.0, 15.0], [63.0, 33.0, 60.0, 25.0]];
 const ROWS: [usize; 2] = [1, 100];
 const PATIENCE: Duration = Duration::from_secs(60);
+/// Too large to be committed.
+const PYTHON: &str = "models/iris-python/component.wasm";
 
 fn models() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../models")
@@ -120,7 +122,13 @@ fn sandbox(criterion: &mut Criterion) {
     register(&runtime, &graph);
     let echo = load(&runtime, &engine, "echo", Graphs::new(Vec::new()));
     let echo_reset = load(&runtime, &reset, "echo", Graphs::new(Vec::new()));
-    let iris = load(&runtime, &engine, "iris", Graphs::new(vec![graph]));
+    let graphs = Graphs::new(vec![graph]);
+    let iris = load(&runtime, &engine, "iris", graphs.clone());
+    let python = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(PYTHON).is_file();
+    let python = python.then(|| load(&runtime, &engine, "iris-python", graphs));
+    if python.is_none() {
+        println!("LEFT OUT: iris in Python; `mlhost build models/iris-python/guest -o {PYTHON}` makes it");
+    }
     let native_iris = Iris::load_context(&testing::context("{}")).unwrap();
 
     for rows in ROWS {
@@ -141,6 +149,9 @@ fn sandbox(criterion: &mut Criterion) {
             bencher.iter(|| native_iris.predict(black_box(input.clone()), Params::default()).unwrap());
         });
         group.bench_function("sandboxed", |bencher| bencher.iter(|| sandboxed(&iris)));
+        if let Some(python) = &python {
+            group.bench_function("in Python", |bencher| bencher.iter(|| sandboxed(python)));
+        }
         group.finish();
     }
 }
@@ -183,6 +194,9 @@ fn main() {
                 (sandboxed - native) / 1e3,
                 sandboxed / native
             );
+            if let Some(python) = median(start, &group, "in Python") {
+                println!("{:<26} {:>10.2} us {:>22.2}", "  in Python", python / 1e3, python / native);
+            }
         }
     }
 }

@@ -1,13 +1,15 @@
 //! From a guest's source to a component that `mlhost serve` takes: the library behind `mlhost build`.
 //!
-//! `cli` calls [`build`], and nothing on a request's path does. Three steps, one file each: `toolchain` finds a
-//! rustc that has wasm32's standard library, `cargo` compiles, `encode` wraps the core module. It must never
-//! install anything system-wide, never run rustup, and never leave half an output file behind.
+//! `cli` calls [`build`], and nothing on a request's path does. For Rust three steps, one file each: `toolchain` finds a
+//! rustc that has wasm32's standard library, `cargo` compiles, `encode` wraps the core module; `python` has a model in
+//! Python made into a component by componentize-py. It must never install anything system-wide, never run rustup, and
+//! never leave half an output file behind.
 
 mod cargo;
 mod encode;
 mod error;
 mod post_return;
+mod python;
 mod remap;
 mod toolchain;
 
@@ -24,11 +26,13 @@ pub(crate) const TARGET: &str = "wasm32-unknown-unknown";
 /// What to build and where to put it.
 #[derive(Clone, Debug)]
 pub struct BuildOptions {
-    /// A cargo package's folder, or a core module (`.wasm`) that only needs encoding.
+    /// A cargo package's folder, a model in Python (`.py`, or a folder with a `model.py`), or a core module (`.wasm`) that
+    /// only needs encoding.
     pub path: PathBuf,
     /// The component to write; replaced as a whole.
     pub output: PathBuf,
-    /// Where a private toolchain is kept when the active one cannot build guests. Created if it has to be.
+    /// Where private tools are kept: a Rust toolchain where the active one cannot build guests, componentize-py where PATH
+    /// has none. Created if it has to be.
     pub toolchain_dir: PathBuf,
     /// Where cargo unpacks packages; `None` where the environment names no place.
     pub cargo_home: Option<PathBuf>,
@@ -45,8 +49,6 @@ pub struct Built {
     pub path: PathBuf,
     /// Its size.
     pub bytes: u64,
-    /// The size of the core module inside it.
-    pub core_bytes: u64,
     /// How long it all took.
     pub duration: Duration,
 }
@@ -57,13 +59,24 @@ pub(crate) struct Progress {
     pub(crate) quiet: bool,
 }
 
-/// Compiles `options.path` where it is a package, encodes it as a component and writes `options.output`.
+/// Makes a component of `options.path` and writes `options.output`.
 ///
 /// # Errors
 /// [`BuildError`] says what was wrong, and its `hint:` line what to do about it.
 pub fn build(options: &BuildOptions) -> Result<Built, BuildError> {
     let start = Instant::now();
     let progress = Progress { quiet: options.quiet };
+    let component = match python::Source::find(&options.path)? {
+        Some(source) => python::build(&source, &options.toolchain_dir, progress)?,
+        None => of_module(options, progress)?,
+    };
+    replace(&options.output, &component)
+        .map_err(|source| BuildError::Write { path: options.output.clone(), source })?;
+    Ok(Built { path: options.output.clone(), bytes: component.len() as u64, duration: start.elapsed() })
+}
+
+/// Compiles `options.path` where it is a package, and encodes it as a component.
+fn of_module(options: &BuildOptions, progress: Progress) -> Result<Vec<u8>, BuildError> {
     let core_path = if options.path.is_dir() {
         let package = cargo::find_package(&options.path, options.target_dir.clone())?;
         let home = options.cargo_home.as_deref();
@@ -74,15 +87,7 @@ pub fn build(options: &BuildOptions) -> Result<Built, BuildError> {
         options.path.clone()
     };
     let core = fs::read(&core_path).map_err(|source| BuildError::Read { path: core_path.clone(), source })?;
-    let component = encode::encode(&core, &core_path)?;
-    replace(&options.output, &component)
-        .map_err(|source| BuildError::Write { path: options.output.clone(), source })?;
-    Ok(Built {
-        path: options.output.clone(),
-        bytes: component.len() as u64,
-        core_bytes: core.len() as u64,
-        duration: start.elapsed(),
-    })
+    encode::encode(&core, &core_path)
 }
 
 /// Writes `bytes` beside `path` and renames them into place, so that a reader sees the old file or the new one.

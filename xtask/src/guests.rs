@@ -36,7 +36,7 @@ fn rebuild(mlhost: &Path, models: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// One guest's folder to its component.
+/// One guest's folder, or a model in Python, to its component.
 pub(crate) fn build(mlhost: &Path, guest: &Path, component: &Path) -> anyhow::Result<()> {
     let guests = target().join("guests");
     run(Command::new(mlhost).arg("build").arg(guest).arg("-o").arg(component).env("CARGO_TARGET_DIR", guests))

@@ -7,6 +7,7 @@ mod demo;
 mod guests;
 mod models;
 mod process;
+mod python;
 mod scripts;
 mod test;
 

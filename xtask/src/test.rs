@@ -6,10 +6,9 @@ use std::time::Instant;
 use anyhow::bail;
 
 use crate::process::{self, cargo, mlhost, onnxruntime, output, say, target};
-use crate::{demo, guests, models, scripts};
+use crate::{demo, guests, models, python, scripts};
 
 const DENY_VERSION: &str = "0.20.2";
-const COMPONENTIZE_VERSION: &str = "0.25.1";
 
 /// A step's name and what it does; the text it answers is what it had to leave out.
 struct Step {
@@ -25,7 +24,7 @@ const STEPS: [Step; 18] = [
     Step { name: "demo", run: demo::check },
     Step { name: "guests", run: guest_crates },
     Step { name: "rebuild", run: rebuild },
-    Step { name: "python", run: python_guest },
+    Step { name: "python", run: python::check },
     Step { name: "minilm", run: minilm },
     Step { name: "differential", run: scripts::differential },
     Step { name: "clients", run: scripts::clients },
@@ -125,35 +124,6 @@ fn rebuild() -> anyhow::Result<Option<String>> {
     let models = guests::rebuild_copy(&mlhost)?;
     let mut command = cargo(&["test", "--locked", "--package", "mlhost", "--test", "it"]);
     process::run(command.env("ORT_DYLIB_PATH", library).env("MLHOST_TEST_MODELS", models))?;
-    Ok(None)
-}
-
-/// A guest in Python, through the tool that its users would take.
-fn python_guest() -> anyhow::Result<Option<String>> {
-    let library = onnxruntime(&mlhost()?)?;
-    let tools = target().join("tools/componentize-py");
-    let package = format!("componentize-py=={COMPONENTIZE_VERSION}");
-    process::run(Command::new("python3").args(["-m", "venv"]).arg(&tools))?;
-    let mut pip = Command::new(tools.join("bin/pip"));
-    process::run(pip.args(["install", "--quiet", "--no-input", "--disable-pip-version-check", &package]))?;
-    let component = target().join("python-guest.wasm");
-    let mut componentize = Command::new(tools.join("bin/componentize-py"));
-    componentize.args([
-        "--wit-path",
-        "../../../guest-sdk/wit",
-        "--world",
-        "model",
-        "componentize",
-        "app",
-        "-o",
-    ]);
-    process::run(
-        componentize.arg(&component).current_dir(process::root().join("tests/fixtures/python-guest")),
-    )?;
-    let mut command = cargo(&["test", "--locked", "--package", "mlhost", "--test", "it", "--", "--ignored"]);
-    process::run(
-        command.arg("python::").env("ORT_DYLIB_PATH", library).env("MLHOST_TEST_PYTHON_COMPONENT", component),
-    )?;
     Ok(None)
 }
 

@@ -165,6 +165,12 @@ impl Origin {
         for (name, content) in &source.artifacts {
             digest.field(name.as_bytes()).field(content);
         }
+        for (name, value) in &source.grants.environment {
+            digest.field(b"variable").field(name.as_bytes()).field(value.as_bytes());
+        }
+        for directory in &source.grants.read {
+            digest.field(b"directory").field(directory.as_os_str().as_encoded_bytes());
+        }
         Self(digest.finish_bytes())
     }
 }

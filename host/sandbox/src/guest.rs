@@ -181,6 +181,11 @@ impl Guest {
         &self.engine
     }
 
+    /// Whether it was granted anything of this machine.
+    pub(crate) fn sees_this_machine(&self) -> bool {
+        self.wasi.as_ref().is_some_and(|grants| !grants.is_empty())
+    }
+
     pub(crate) async fn snapshot(&self, component: &[u8], patience: Duration) -> Result<Snapshot, String> {
         let _running = self.engine.ticker.running();
         snapshot::take(self, component, patience).await

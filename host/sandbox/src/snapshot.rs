@@ -76,7 +76,7 @@ async fn attempt(guest: &Guest, component: &[u8], patience: Duration) -> Result<
     wizer.keep_init_func(true);
     let (context, readable) = wizer.instrument_component(component).map_err(text)?;
     let readable = code::of_component(guest.engine(), &readable).map_err(|error| error.to_string())?;
-    let (linker, uses_wasi) = linker::link(&readable.component).map_err(|error| error.to_string())?;
+    let (linker, _) = linker::link(&readable.component).map_err(|error| error.to_string())?;
     let ready = linker.instantiate_pre(&readable.component).map_err(text)?;
     let mut store = guest.store(Instant::now() + patience).map_err(|error| error.to_string())?;
     let instance = ready.instantiate_async(&mut store).await.map_err(text)?;
@@ -87,11 +87,7 @@ async fn attempt(guest: &Guest, component: &[u8], patience: Duration) -> Result<
             "it keeps a graph, a tensor or a stream open, which only a call of its own can hold".to_owned()
         );
     }
-    let varies = match (uses_wasi, store.data().reached_graph) {
-        (true, _) => Some("it imports WASI, whose clocks and random numbers differ from run to run"),
-        (false, true) => Some("its load-context asks a graph"),
-        (false, false) => None,
-    };
+    let varies = varies(guest, store.data());
     store.set_hostcall_fuel(FUEL);
     let mut reader = Reader { store: &mut store, instance, failure: None };
     let component = wizer.snapshot_component(&context, &mut reader).await.map_err(text)?;
@@ -99,6 +95,18 @@ async fn attempt(guest: &Guest, component: &[u8], patience: Duration) -> Result<
         None => Ok(Snapshot { component, source: readable.source, varies }),
         Some(failure) => Err(failure),
     }
+}
+
+/// What the guest has seen that another run may see otherwise. What it drew at random is not asked: every call starts from
+/// the same draw in any case, and another draw would be as good.
+fn varies(guest: &Guest, state: &GuestState) -> Option<&'static str> {
+    if guest.sees_this_machine() {
+        return Some("it imports WASI and is granted variables or directories, which may change");
+    }
+    if state.wasi.as_ref().is_some_and(|wasi| wasi.told_time()) {
+        return Some("its load-context asks WASI for the time");
+    }
+    state.reached_graph.then_some("its load-context asks a graph")
 }
 
 // === impl Reader ===

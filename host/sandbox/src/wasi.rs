@@ -7,13 +7,16 @@
 
 use std::path::PathBuf;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::io::AsyncWrite;
 use wasmtime::component::ResourceTable;
 use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
+use wasmtime_wasi::clocks::{self, HostMonotonicClock, HostWallClock};
 use wasmtime_wasi::p2::{OutputStream, Pollable, StreamResult};
 use wasmtime_wasi::{FsPerms, WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 
@@ -38,6 +41,14 @@ pub struct WasiGrants {
 pub(crate) struct WasiState {
     context: WasiCtx,
     table: ResourceTable,
+    /// Whether a clock was read.
+    told_time: Arc<AtomicBool>,
+}
+
+/// A clock of the host's that remembers being read.
+struct Clock<C> {
+    clock: C,
+    read: Arc<AtomicBool>,
 }
 
 /// A standard stream that ends in the log, a line at a time.
@@ -52,12 +63,25 @@ struct Lines {
     partial: Vec<u8>,
 }
 
+// === impl WasiGrants ===
+
+impl WasiGrants {
+    /// Whether nothing of this machine is to be seen.
+    pub(crate) fn is_empty(&self) -> bool {
+        let Self { environment, read } = self;
+        environment.is_empty() && read.is_empty()
+    }
+}
+
 // === impl WasiState ===
 
 impl WasiState {
     pub(crate) fn new(grants: &WasiGrants, journal: &Journal) -> Result<Self, SandboxError> {
+        let told_time = Arc::new(AtomicBool::new(false));
         let mut builder = WasiCtxBuilder::new();
         builder
+            .wall_clock(Clock { clock: clocks::wall_clock(), read: Arc::clone(&told_time) })
+            .monotonic_clock(Clock { clock: clocks::monotonic_clock(), read: Arc::clone(&told_time) })
             .stdout(LogStream::new(journal, Level::Info))
             .stderr(LogStream::new(journal, Level::Warn))
             .envs(&grants.environment)
@@ -70,7 +94,12 @@ impl WasiState {
                 SandboxError::Grant { path: path.clone().into_owned(), message: format!("{error:#}") }
             })?;
         }
-        Ok(Self { context: builder.build(), table: ResourceTable::new() })
+        Ok(Self { context: builder.build(), table: ResourceTable::new(), told_time })
+    }
+
+    /// Whether the guest knows what time it was.
+    pub(crate) fn told_time(&self) -> bool {
+        self.told_time.load(Ordering::Relaxed)
     }
 
     /// Whether the guest has a stream, a directory, a socket or the like.
@@ -87,9 +116,34 @@ impl WasiView for GuestState {
             Box::new(WasiState {
                 context: WasiCtxBuilder::new().stderr(LogStream::new(journal, Level::Warn)).build(),
                 table: ResourceTable::new(),
+                told_time: Arc::new(AtomicBool::new(true)),
             })
         });
         WasiCtxView { ctx: &mut wasi.context, table: &mut wasi.table }
+    }
+}
+
+// === impl Clock ===
+
+impl HostWallClock for Clock<Box<dyn HostWallClock + Send>> {
+    fn resolution(&self) -> Duration {
+        self.clock.resolution()
+    }
+
+    fn now(&self) -> Duration {
+        self.read.store(true, Ordering::Relaxed);
+        self.clock.now()
+    }
+}
+
+impl HostMonotonicClock for Clock<Box<dyn HostMonotonicClock + Send>> {
+    fn resolution(&self) -> u64 {
+        self.clock.resolution()
+    }
+
+    fn now(&self) -> u64 {
+        self.read.store(true, Ordering::Relaxed);
+        self.clock.now()
     }
 }
 
@@ -182,5 +236,52 @@ impl Drop for Lines {
         if !self.partial.is_empty() {
             self.end_line();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use wasmtime_wasi::clocks::WasiClocksView as _;
+    use wasmtime_wasi::p2::bindings::clocks::{monotonic_clock, wall_clock};
+
+    use super::*;
+    use crate::limits::Limits;
+    use crate::resources::GuestResources;
+
+    fn state() -> GuestState {
+        let resources = GuestResources {
+            name: "g".into(),
+            graphs: mlhost_nn::Graphs::new(Vec::new()),
+            artifacts: std::collections::BTreeMap::new(),
+        };
+        let deadline = std::time::Instant::now() + Duration::from_secs(1);
+        let mut state = GuestState::new(&Limits::default(), Arc::new(resources), deadline);
+        let wasi = WasiState::new(&WasiGrants::default(), &state.journal).unwrap();
+        state.wasi = Some(Box::new(wasi));
+        state
+    }
+
+    fn told_time(state: &GuestState) -> bool {
+        state.wasi.as_ref().unwrap().told_time()
+    }
+
+    #[test]
+    fn reading_a_clock_is_remembered() {
+        let mut unread = state();
+        wall_clock::Host::resolution(&mut unread.clocks()).unwrap();
+        monotonic_clock::Host::resolution(&mut unread.clocks()).unwrap();
+        assert!(!told_time(&unread));
+
+        let mut wall = state();
+        wall_clock::Host::now(&mut wall.clocks()).unwrap();
+        assert!(told_time(&wall));
+
+        let mut monotonic = state();
+        monotonic_clock::Host::now(&mut monotonic.clocks()).unwrap();
+        assert!(told_time(&monotonic));
+
+        let mut waiting = state();
+        monotonic_clock::Host::subscribe_instant(&mut waiting.clocks(), 0).unwrap();
+        assert!(told_time(&waiting));
     }
 }

@@ -210,7 +210,7 @@ pub(super) struct PartArgs {
 
 #[derive(Debug, clap::Args)]
 pub(super) struct BuildArgs {
-    /// Cargo package of the guest, or a core module to encode
+    /// Cargo package of the guest, a model in Python (`model.py` or its folder), or a core module to encode
     pub(super) path: PathBuf,
     /// Where to write the component
     #[arg(short, long, default_value = "model.wasm")]

@@ -1,4 +1,4 @@
-//! `mlhost build`: a guest's package, or a core module, to a component.
+//! `mlhost build`: a guest's package, a model in Python, or a core module, to a component.
 
 use std::path::PathBuf;
 

@@ -30,8 +30,8 @@ pub enum BuildError {
         /// Why.
         source: std::io::Error,
     },
-    /// The path is a folder without a package.
-    #[error("`{}` holds no cargo package: there is no `Cargo.toml`", path.display())]
+    /// The path is a folder without a package or a model in Python.
+    #[error("`{}` holds no guest: there is neither a `Cargo.toml` nor a `model.py`", path.display())]
     NoPackage {
         /// The folder.
         path: PathBuf,
@@ -121,5 +121,57 @@ pub enum BuildError {
         wanted: &'static str,
         /// What it exports instead.
         found: String,
+    },
+    /// A file that cannot be imported by its name.
+    #[error(
+        "`{}` cannot be a model: Python has to import it by its name, beside the SDK's modules\nhint: call it `model.py`", path.display()
+    )]
+    ModuleName {
+        /// The file.
+        path: PathBuf,
+    },
+    /// No componentize-py, and no way to install it.
+    #[error(
+        "a model in Python needs componentize-py 0.25.1, and {what}{detail}\nhint: `mlhost build` installs it by itself where there is python3 (3.10 or later) with venv and pip (Debian: `apt-get install python3-venv`) and a package index that pip can reach\nhint: or put a componentize-py 0.25.1 on PATH"
+    )]
+    Python {
+        /// What went wrong.
+        what: String,
+        /// Empty, or a line break and what the program said.
+        detail: String,
+    },
+    /// componentize-py failed for a reason that is not the model's.
+    #[error("`{}` failed: {detail}", program.display())]
+    Componentize {
+        /// The program.
+        program: PathBuf,
+        /// What it said.
+        detail: String,
+    },
+    /// The user's module raised while it was imported, or cannot be parsed.
+    #[error("`{}` cannot be imported:\n{traceback}{hint}", path.display())]
+    Import {
+        /// The model's file.
+        path: PathBuf,
+        /// Python's words.
+        traceback: String,
+        /// Empty, or a line break and a hint.
+        hint: &'static str,
+    },
+    /// The module has no model.
+    #[error(
+        "`{}` has no model\nhint: write `import mlhost` and `class Model(mlhost.PythonModel)` with a `predict`", path.display()
+    )]
+    NoModel {
+        /// The model's file.
+        path: PathBuf,
+    },
+    /// The module has several, and none is called `Model`.
+    #[error("`{}` has several models: {known}\nhint: call the one to serve `Model`", path.display())]
+    SeveralModels {
+        /// The model's file.
+        path: PathBuf,
+        /// Their names.
+        known: String,
     },
 }

@@ -55,6 +55,17 @@ fn folder() -> (tempfile::TempDir, PathBuf) {
     (parent, folder)
 }
 
+/// One variable of this machine's.
+fn granted() -> WasiGrants {
+    WasiGrants { environment: vec![("TZ".to_owned(), "UTC".to_owned())], read: Vec::new() }
+}
+
+/// Whether a snapshot is kept under what it was taken from.
+fn has_snapshot(folder: &Path) -> bool {
+    let mut names = fs::read_dir(folder).unwrap().map(|file| file.unwrap().file_name());
+    names.any(|name| name.to_string_lossy().starts_with("snapshot"))
+}
+
 /// The `e_machine` of an ELF file.
 fn machine(path: &Path) -> u16 {
     let bytes = fs::read(path).unwrap();
@@ -108,6 +119,7 @@ fn an_origin_is_all_that_load_context_can_see() {
         GuestSource { artifacts: BTreeMap::new(), ..plain() },
         GuestSource { model_config: "{\"a\":1}".to_owned(), ..plain() },
         GuestSource { limits: less, ..plain() },
+        GuestSource { grants: granted(), ..plain() },
     ] {
         assert_ne!(origin(plain()), origin(changed));
     }
@@ -126,15 +138,26 @@ async fn another_artifact_is_another_snapshot_from_the_same_code() {
 }
 
 #[tokio::test]
-async fn a_component_that_imports_wasi_runs_load_context_at_every_start() {
+async fn a_component_that_imports_wasi_and_reads_no_clock_is_kept_like_any_other() {
     let (_parent, folder) = folder();
     let component = sample("wasi");
     let first = load(Some(&folder), source(&component, "")).await;
     assert_eq!((first.code(), first.start()), (CodeSource::Compiled, &Start::Snapshot));
-    let names: Vec<_> = fs::read_dir(&folder).unwrap().map(|file| file.unwrap().file_name()).collect();
-    assert!(!names.iter().any(|name| name.to_string_lossy().starts_with("snapshot")), "{names:?}");
-    // It leaves the same behind, so its code is found by its content.
+    assert!(has_snapshot(&folder));
     let second = load(Some(&folder), source(&component, "")).await;
+    assert_eq!((second.code(), second.start()), (CodeSource::Cache, &Start::Snapshot));
+}
+
+#[tokio::test]
+async fn a_component_that_is_granted_something_runs_load_context_at_every_start() {
+    let (_parent, folder) = folder();
+    let component = sample("wasi");
+    let granted = || GuestSource { grants: granted(), ..source(&component, "") };
+    let first = load(Some(&folder), granted()).await;
+    assert_eq!((first.code(), first.start()), (CodeSource::Compiled, &Start::Snapshot));
+    assert!(!has_snapshot(&folder));
+    // It leaves the same behind, so its code is found by its content.
+    let second = load(Some(&folder), granted()).await;
     assert_eq!((second.code(), second.start()), (CodeSource::Cache, &Start::Snapshot));
 }
 
@@ -169,11 +192,14 @@ async fn code_for_another_architecture_is_that_architectures_and_not_loaded_here
 async fn what_cannot_be_carried_over_is_compiled_as_it_is_and_the_reason_given() {
     let (_parent, folder) = folder();
     let component = sample("wasi");
-    let made = compiled(Target::of_this_machine().unwrap(), &folder, &component).await;
+    let granted = || GuestSource { grants: granted(), ..source(&component, "") };
+    let target = Target::of_this_machine().unwrap();
+    let options = Precompile { target, folder: &folder, patience: PATIENCE };
+    let made = precompile(&engine(None), granted(), options).await.unwrap();
     assert!(made.runs_again.unwrap().contains("WASI"));
     let whats: Vec<_> = made.entries.iter().map(|entry| entry.what).collect();
     assert_eq!(whats, ["component", "readable", "snapshot"]);
-    let guest = load(Some(&folder), source(&component, "")).await;
+    let guest = load(Some(&folder), granted()).await;
     assert_eq!((guest.code(), guest.start()), (CodeSource::Cache, &Start::Snapshot));
 }
 
