@@ -73,6 +73,15 @@ impl Mlflow {
         csv::decode(body, &interface.signature, headed)
     }
 
+    /// Every parameter of the model, for a call that is no request: out of `given`, a JSON object, or its default.
+    ///
+    /// # Errors
+    ///
+    /// [`crate::fault::FaultKind::BadInput`] names what does not fit.
+    pub fn params(self, given: Option<&str>, interface: &Interface) -> Result<Vec<Param>, Fault> {
+        params::enforce(given, &interface.signature.params)
+    }
+
     /// The parameters of a request that has no room for any.
     pub(super) fn default_params(self, interface: &Interface) -> Result<Vec<Param>, Fault> {
         params::enforce(None, &interface.signature.params)
