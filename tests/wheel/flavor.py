@@ -133,7 +133,11 @@ def refused(checks, folder):
         raises(MlflowException, lambda: mlhost.mlflow.save_model(folder / "x2"), "model_uri")
         raises(MlflowException, lambda: mlhost.mlflow.save_model(folder / "bundle", MODELS / "iris"), "not empty")
         (folder / "text").write_text("no component")
-        raises(MlflowException, lambda: mlhost.mlflow.save_model(folder / "x3", component=folder / "text"), "is not WebAssembly")
+        raises(
+            MlflowException,
+            lambda: mlhost.mlflow.save_model(folder / "x3", component=folder / "text"),
+            "is not WebAssembly",
+        )
 
         class Echo(mlflow.pyfunc.PythonModel):
             def predict(self, context, model_input):
