@@ -11,7 +11,7 @@ use serde_json::Value;
 use crate::running::root;
 
 /// Every package of the workspace and the workspace packages it may depend on: no arrow upward, no circle.
-const MAY_DEPEND_ON: [(&str, &[&str]); 9] = [
+const MAY_DEPEND_ON: [(&str, &[&str]); 10] = [
     (
         "mlhost",
         &["mlhost-bundle", "mlhost-nn", "mlhost-proto", "mlhost-registry", "mlhost-sandbox", "mlhost-wire"],
@@ -20,6 +20,7 @@ const MAY_DEPEND_ON: [(&str, &[&str]); 9] = [
     ("mlhost-guest", &[]),
     ("mlhost-nn", &["mlhost-wire"]),
     ("mlhost-proto", &[]),
+    ("mlhost-python", &["mlhost", "mlhost-tables", "mlhost-wire"]),
     ("mlhost-registry", &[]),
     ("mlhost-sandbox", &["mlhost-nn", "mlhost-wire"]),
     ("mlhost-wire", &[]),
@@ -30,7 +31,8 @@ const MAY_DEPEND_ON: [(&str, &[&str]); 9] = [
 const FOR_TESTS: [(&str, &str); 1] = [("mlhost", "mlhost-guest")];
 
 /// Libraries that one package alone may know, for tests too.
-const KNOWN_ONLY_TO: [(&str, &str); 15] = [
+const KNOWN_ONLY_TO: [(&str, &str); 17] = [
+    ("arrow-pyarrow", "mlhost-python"),
     ("clap", "mlhost"),
     ("cranelift-codegen", "mlhost-sandbox"),
     ("http-body-util", "mlhost"),
@@ -41,6 +43,7 @@ const KNOWN_ONLY_TO: [(&str, &str); 15] = [
     ("parquet", "mlhost-wire"),
     ("prost-build", "mlhost-proto"),
     ("protox", "mlhost-proto"),
+    ("pyo3", "mlhost-python"),
     ("reqwest", "mlhost-registry"),
     ("rustls", "mlhost-registry"),
     ("wasmtime", "mlhost-sandbox"),

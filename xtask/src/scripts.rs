@@ -1,6 +1,6 @@
 //! The steps of `cargo xtask test` that run scripts of the repository with a built mlhost: MLflow itself beside it
-//! (`tests/mlflow`), other people's clients (`tests/clients`), other frameworks' models (`tests/convert`), faults of the machine
-//! (`tests/faults`), the fuzz targets.
+//! (`tests/mlflow`), other people's clients (`tests/clients`), other frameworks' models (`tests/convert`), the Python
+//! package (`tests/wheel`), faults of the machine (`tests/faults`), the fuzz targets.
 //!
 //! Called by `test`. pip brings MLflow and the clients into virtual environments under the target directory; nothing is
 //! installed elsewhere. What a script cannot run here it says in capitals, and the step repeats it.
@@ -57,6 +57,12 @@ pub(crate) fn protocols() -> anyhow::Result<Option<String>> {
 /// Models of other frameworks, converted and served.
 pub(crate) fn convert() -> anyhow::Result<Option<String>> {
     process::run(&mut script("tests/convert/run.sh", &[])?)?;
+    Ok(None)
+}
+
+/// The Python package, built, installed beside MLflow and used.
+pub(crate) fn wheel() -> anyhow::Result<Option<String>> {
+    process::run(&mut script("tests/wheel/run.sh", &[])?)?;
     Ok(None)
 }
 

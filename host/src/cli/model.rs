@@ -1,15 +1,15 @@
 //! From flags to a model that can be loaded: what the commands that take a model have in common.
 //!
-//! Reads the files that flags or the bundle name, wherever `model_uri` has brought them from; loads ONNX Runtime, which is
-//! once a process, and a model for the commands that do without a server.
+//! Reads the files that flags or the bundle name, wherever `model_uri` has brought them from; the rest is
+//! [`crate::in_process`]'s, which loads without a command line, too.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use mlhost_bundle::{Batching, Bundle};
-use mlhost_sandbox::{Engine, EngineOptions};
+use mlhost_bundle::Batching;
+use mlhost_sandbox::EngineOptions;
 use mlhost_wire::dialect::Interface;
 
 use super::Defect;
@@ -17,11 +17,11 @@ use super::args::{PartArgs, SourceArgs};
 use super::model_uri::{self, Brought};
 use crate::app::App;
 use crate::config::{self, LimitsAllowed};
+use crate::in_process;
 use crate::model_source::{GraphFile, ModelSource};
-use crate::onnxruntime;
 
-/// The folder of compiled code in the cache folder.
-const CODE_FOLDER: &str = "code";
+pub(super) use crate::in_process::code_cache;
+
 
 /// What the operator allows.
 pub(super) fn allowed(parts: &PartArgs) -> LimitsAllowed {
@@ -54,21 +54,12 @@ pub(super) fn from_uri(uri: &str, allowed: &LimitsAllowed) -> anyhow::Result<Mod
 
 /// Reads a model that a model URI named.
 pub(super) fn from_brought(brought: Brought, allowed: &LimitsAllowed) -> anyhow::Result<ModelSource> {
-    let mut source = from_bundle(&brought.directory, allowed)?;
-    source.name = brought.name.unwrap_or(source.name);
-    Ok(source)
+    in_process::open(brought, allowed)
 }
 
 /// Reads a model directory.
 pub(super) fn from_bundle(directory: &Path, allowed: &LimitsAllowed) -> anyhow::Result<ModelSource> {
-    Bundle::open(directory).and_then(|bundle| ModelSource::from_bundle(&bundle, allowed)).map_err(|error| {
-        let hint = error.hint();
-        let error = anyhow::Error::new(error);
-        match hint {
-            Some(hint) => anyhow::anyhow!("{error}\nhint: {hint}"),
-            None => error,
-        }
-    })
+    in_process::open(Brought { directory: directory.to_owned(), name: None }, allowed)
 }
 
 /// Reads single files.
@@ -109,20 +100,12 @@ pub(super) fn from_parts(
 
 /// Loads ONNX Runtime. A model without a graph does without, unless the library was asked for by name.
 pub(super) fn load_runtime(parts: &PartArgs, source: &ModelSource) -> anyhow::Result<()> {
-    if source.graphs.is_empty() && parts.onnxruntime.is_none() {
-        return Ok(());
-    }
-    let environment = config::process_environment;
     let executable = std::env::current_exe().ok();
-    let found = onnxruntime::locate(&onnxruntime::Places {
-        flag: parts.onnxruntime.as_deref(),
-        variable: environment("ORT_DYLIB_PATH").as_deref(),
-        executable_directory: executable.as_deref().and_then(Path::parent),
-        cache_directory: config::cache_dir(&environment).as_deref(),
-    })?;
-    mlhost_nn::initialize(&found.path)?;
-    tracing::debug!(path = %found.path.display(), from = %found.from, "ONNX Runtime loaded");
-    Ok(())
+    in_process::load_runtime(
+        parts.onnxruntime.as_deref(),
+        executable.as_deref().and_then(Path::parent),
+        source,
+    )
 }
 
 /// Loads a model without a server, for a command that makes so many sandboxes at a time.
@@ -132,29 +115,13 @@ pub(super) async fn load_alone(
     most: Duration,
     sandboxes: u32,
 ) -> anyhow::Result<App> {
-    let engine = Engine::new(&EngineOptions {
+    let engine = EngineOptions {
         instances: sandboxes,
         max_memory_bytes: source.limits.memory_bytes,
         scan: false,
         code_cache: code_cache(no_code_cache),
-    })?;
-    let patience = source.time_within(most);
-    Ok(App::load(source, &engine, patience).await?)
-}
-
-/// Where compiled code is kept; `None` where the operator wants none kept, or the environment names no place.
-pub(super) fn code_cache(ruled_out: bool) -> Option<PathBuf> {
-    if ruled_out {
-        return None;
-    }
-    let folder = config::cache_dir(&config::process_environment).map(|cache| cache.join(CODE_FOLDER));
-    if folder.is_none() {
-        tracing::warn!(
-            "there is no folder for compiled code, which is compiled at every start: set MLHOST_CACHE_DIR, \
-             XDG_CACHE_HOME or HOME"
-        );
-    }
-    folder
+    };
+    in_process::load(source, &engine, most).await
 }
 
 /// What loads, accepts connections and waits for signals; requests have threads of their own.

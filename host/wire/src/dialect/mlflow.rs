@@ -74,11 +74,11 @@ impl Mlflow {
         csv::decode(body, &interface.signature, headed)
     }
 
-    /// Parameters that stand by themselves, as a JSON object; the defaults of all that it does not name.
+    /// Every parameter of the model, for a call that is no request: out of `given`, a JSON object, or its default.
     ///
     /// # Errors
     ///
-    /// [`crate::fault::FaultKind::BadInput`] where it is no object, or a value does not fit the signature.
+    /// [`crate::fault::FaultKind::BadInput`] names what does not fit.
     pub fn params(self, given: Option<&str>, interface: &Interface) -> Result<Vec<Param>, Fault> {
         params::enforce(given, &interface.signature.params)
     }
