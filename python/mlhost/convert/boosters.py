@@ -8,6 +8,7 @@ import copy
 import json
 from typing import Any
 
+from .double_trees import in_single
 from .refusal import Refusal
 
 OPSETS = {"": 18, "ai.onnx.ml": 3}
@@ -84,11 +85,11 @@ def register() -> None:
             XGBClassifier,
             "XGBoostXGBClassifier",
             calculate_linear_classifier_output_shapes,
-            convert_xgboost,
+            in_single(convert_xgboost),
             options=classifier,
         )
         update_registered_converter(
-            XGBRegressor, "XGBoostXGBRegressor", calculate_linear_regressor_output_shapes, convert_xgboost
+            XGBRegressor, "XGBoostXGBRegressor", calculate_linear_regressor_output_shapes, in_single(convert_xgboost)
         )
     with contextlib.suppress(ImportError):
         from lightgbm import LGBMClassifier, LGBMRegressor

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -12,6 +13,7 @@ from typing import Any
 import numpy
 
 from .boosters import OPSETS, lightgbm_graph, refuse_categories, register, xgboost_graph
+from .double_trees import double_trees, joined, of_this_opset
 from .forests import is_forest, send_missing
 from .known import Known
 from .original import Original
@@ -59,12 +61,13 @@ def attempts(original: Original, values: Known) -> Iterator[Callable[[], Core]]:
     if flavor == "xgboost":
         yield partial(_boosted, partial(xgboost_graph, model), ports, "float32")
     elif flavor == "lightgbm":
+        yield partial(_boosted_in_double, partial(lightgbm_graph, model, None), ports)
         yield partial(_boosted, partial(lightgbm_graph, model, None), ports, "float32")
         for together in (100, 10):
             precision = f"float32, {together} trees at a time added up in double"
             yield partial(_boosted, partial(lightgbm_graph, model, together), ports, precision)
     else:
-        # Trees compare float32 with their thresholds; all else computes in double.
+        # Forests compare float32 with their thresholds; all else computes in double.
         for number in (single, double) if is_forest(model) else (double, single):
             yield partial(_sklearn, model, ports, values, number)
 
@@ -77,6 +80,16 @@ def _boosted(make: Callable[[list[Any]], Any], ports: Ports, precision: str) -> 
     return Core(graph, (matrix,), precision)
 
 
+def _boosted_in_double(make: Callable[[list[Any]], Any], ports: Ports) -> Core:
+    from onnxmltools.convert.common.data_types import DoubleTensorType
+
+    with double_trees():
+        graph = make([("X", DoubleTensorType([None, ports.width]))])
+    of_this_opset(graph)
+    matrix = CoreInput("X", numpy.dtype(numpy.float64), tuple(range(len(ports.ports))))
+    return Core(graph, (matrix,), "double")
+
+
 def _sklearn(model: Any, ports: Ports, values: Known, number: numpy.dtype) -> Core:
     import skl2onnx
     from sklearn.base import is_classifier
@@ -85,7 +98,8 @@ def _sklearn(model: Any, ports: Ports, values: Known, number: numpy.dtype) -> Co
     inputs = _inputs(model, ports, values, number)
     types = [(each.name, _tensor_type(each.dtype, 1 if len(inputs) > 1 else ports.width)) for each in inputs]
     convert = partial(skl2onnx.convert_sklearn, model, initial_types=types, target_opset=OPSETS)
-    with warnings.catch_warnings(), whole_numbers():
+    in_double = number == numpy.float64
+    with warnings.catch_warnings(), double_trees() if in_double else nullcontext(), whole_numbers():
         warnings.simplefilter("ignore")
         try:
             graph = convert(options={id(model): {"zipmap": False}} if is_classifier(model) else {})
@@ -95,7 +109,9 @@ def _sklearn(model: Any, ports: Ports, values: Known, number: numpy.dtype) -> Co
                 raise
             graph = convert()
     send_missing(model, graph)
-    return Core(graph, inputs, "double" if number == numpy.float64 else "float32")
+    if in_double:
+        joined(graph)
+    return Core(graph, inputs, "double" if in_double else "float32")
 
 
 def _inputs(model: Any, ports: Ports, values: Known, number: numpy.dtype) -> tuple[CoreInput, ...]:
