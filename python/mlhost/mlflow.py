@@ -33,7 +33,7 @@ from mlflow.utils.environment import (
 )
 from mlflow.utils.file_utils import write_to
 
-from . import __version__, command
+from . import __version__, carried, command
 from .model import Model as Loaded
 from .model import load
 
@@ -65,13 +65,15 @@ def save_model(
     pip_requirements: list[str] | str | None = None,
     extra_pip_requirements: list[str] | str | None = None,
     metadata: dict[str, Any] | None = None,
+    self_contained: bool = False,
     mlflow_model: Model | None = None,
 ) -> None:
     """Writes a model directory that both MLflow and mlhost serve.
 
     It is made from another one (`model_uri`: a path or whatever MLflow resolves), or from parts: a `component` of WebAssembly, ONNX
     `graphs` and files that it may read (`artifacts`), each a file or a dictionary of names and files. `signature` and
-    `input_example` take the place of those that the model has.
+    `input_example` take the place of those that the model has. A model that is `self_contained` has this package and ONNX Runtime in
+    its folder `code`, some tens of megabytes, and loads where neither is installed: on Spark's executors.
     """
     path = os.path.abspath(path)
     if os.path.exists(path) and os.listdir(path):
@@ -99,6 +101,7 @@ def save_model(
     pyfunc.add_to_model(
         mlflow_model,
         loader_module="mlhost.mlflow",
+        code=carried.carry(path, onnxruntime=_has_graphs(flavors)) if self_contained else None,
         conda_env=_CONDA_ENV_FILE_NAME,
         python_env=_PYTHON_ENV_FILE_NAME,
         model_config=(flavors.get("python_function") or {}).get("config"),
@@ -161,6 +164,10 @@ def _copied(source: str, path: str, mlflow_model: Model) -> dict[str, Any]:
         if value and getattr(mlflow_model, key, None) is None:
             setattr(mlflow_model, key, ModelSignature.from_dict(value) if key == "signature" else value)
     return flavors
+
+
+def _has_graphs(flavors: dict[str, Any]) -> bool:
+    return "onnx" in flavors or bool(flavors["mlhost"].get("graphs"))
 
 
 def _packaged(

@@ -1,6 +1,7 @@
 """What a process has to have before the first model is loaded: the ONNX Runtime library, and signals' handlers in their order.
 
-Looks into the package `onnxruntime` without importing it, which would load a second copy of the library into this process."""
+The library is beside this file in a model that carries it (`carried`), or in the package `onnxruntime`, which is looked into without
+being imported: that would load a second copy of the library into this process."""
 
 from __future__ import annotations
 
@@ -11,16 +12,19 @@ import sys
 from pathlib import Path
 
 VARIABLE = "ORT_DYLIB_PATH"
+FILES = "libonnxruntime.so*"
 
 
 def library() -> str | None:
-    """The library of the package `onnxruntime`; `None` where ORT_DYLIB_PATH names one or there is no such package: mlhost looks
+    """The library that a model carries, or the package `onnxruntime`'s; `None` where ORT_DYLIB_PATH names one or there is no such package: mlhost looks
     there, and in its cache, itself."""
     if os.environ.get(VARIABLE):
         return None
+    for path in sorted(Path(__file__).parent.glob(FILES)):
+        return str(path)
     spec = importlib.util.find_spec("onnxruntime")
     for folder in (spec.submodule_search_locations or []) if spec else []:
-        for path in sorted(Path(folder, "capi").glob("libonnxruntime.so*")):
+        for path in sorted(Path(folder, "capi").glob(FILES)):
             return str(path)
     return None
 

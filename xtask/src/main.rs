@@ -20,7 +20,7 @@ Commands:
   demo [--port N]      fetch ONNX Runtime, build, serve the iris sample, print a request to try
   test [--only STEP]   everything that CI runs; steps: fmt, clippy, doc, test, demo, guests, rebuild, python,
                        minilm, differential, clients, uris, follow, protocols, convert, wheel,
-                       faults, fuzz, deny
+                       engines, faults, fuzz, deny
   guests               rebuild every component under models/ from its source
   models               fetch the graphs that are too large to be committed, print the folder of each bundle
 ";

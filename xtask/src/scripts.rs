@@ -1,6 +1,6 @@
 //! The steps of `cargo xtask test` that run scripts of the repository with a built mlhost: MLflow itself beside it
 //! (`tests/mlflow`), other people's clients (`tests/clients`), other frameworks' models (`tests/convert`), the Python
-//! package (`tests/wheel`), faults of the machine (`tests/faults`), the fuzz targets.
+//! package (`tests/wheel`), engines for batches (`tests/engines`), faults of the machine (`tests/faults`), the fuzz targets.
 //!
 //! Called by `test`. pip brings MLflow and the clients into virtual environments under the target directory; nothing is
 //! installed elsewhere. What a script cannot run here it says in capitals, and the step repeats it.
@@ -63,6 +63,12 @@ pub(crate) fn convert() -> anyhow::Result<Option<String>> {
 /// The Python package, built, installed beside MLflow and used.
 pub(crate) fn wheel() -> anyhow::Result<Option<String>> {
     process::run(&mut script("tests/wheel/run.sh", &[])?)?;
+    Ok(None)
+}
+
+/// The examples for Spark, Ray and pandas, and what each predicts of the same rows.
+pub(crate) fn engines() -> anyhow::Result<Option<String>> {
+    process::run(&mut script("tests/engines/run.sh", &[])?)?;
     Ok(None)
 }
 

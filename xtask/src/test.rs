@@ -16,7 +16,7 @@ struct Step {
     run: fn() -> anyhow::Result<Option<String>>,
 }
 
-const STEPS: [Step; 19] = [
+const STEPS: [Step; 20] = [
     Step { name: "fmt", run: fmt },
     Step { name: "clippy", run: clippy },
     Step { name: "doc", run: doc },
@@ -33,6 +33,7 @@ const STEPS: [Step; 19] = [
     Step { name: "protocols", run: scripts::protocols },
     Step { name: "convert", run: scripts::convert },
     Step { name: "wheel", run: scripts::wheel },
+    Step { name: "engines", run: scripts::engines },
     Step { name: "faults", run: scripts::faults },
     Step { name: "fuzz", run: scripts::fuzz },
     Step { name: "deny", run: deny },
