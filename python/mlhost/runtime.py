@@ -16,8 +16,8 @@ FILES = "libonnxruntime.so*"
 
 
 def library() -> str | None:
-    """The library that a model carries, or the package `onnxruntime`'s; `None` where ORT_DYLIB_PATH names one or there is no such package: mlhost looks
-    there, and in its cache, itself."""
+    """The library that the model carries, or the package `onnxruntime`'s; `None` where ORT_DYLIB_PATH names one or there is none of
+    them: mlhost looks there, and in its cache, itself."""
     if os.environ.get(VARIABLE):
         return None
     for path in sorted(Path(__file__).parent.glob(FILES)):

@@ -1,5 +1,5 @@
 """Every model of `models.py` and `thresholds.py`: converted, served by mlhost, and compared with what MLflow's scoring server answers for the
-model as it was. Run by `run.sh`; with names, those models alone."""
+model as it was. Run by `run.sh`; with names, those models alone, with `--pytorch` PyTorch's."""
 
 import json
 import logging
@@ -95,6 +95,8 @@ def check_same(predictions, original):
     rows = rows_of(predictions)
     assert len(rows) == len(original) > 0, (len(rows), len(original))
     for at, (row, expected) in enumerate(zip(rows, original, strict=True)):
+        if isinstance(expected, dict):
+            expected = list(expected.values())
         assert same(as_original(row), expected), f"row {at}: {row} and not {expected}"
 
 
@@ -195,6 +197,17 @@ def check_uris(checks, folder):
         assert ended.code == 1 and "`models:/absent/1` cannot be loaded" in ended.error, ended
 
 
+def run_pytorch():
+    import torch_models
+
+    checks = Checks()
+    with tempfile.TemporaryDirectory() as folder:
+        for make in torch_models.ALL:
+            check_model(checks, make, Path(folder))
+        torch_models.check_refused(checks, Path(folder))
+    checks.report()
+
+
 def run(names):
     known = {make.__name__: make for make in [*models.ALL, *thresholds.ALL]}
     unknown = sorted(set(names) - set(known))
@@ -216,4 +229,4 @@ def run(names):
 
 
 if __name__ == "__main__":
-    run(sys.argv[1:])
+    run_pytorch() if sys.argv[1:] == ["--pytorch"] else run(sys.argv[1:])

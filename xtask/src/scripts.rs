@@ -57,7 +57,7 @@ pub(crate) fn protocols() -> anyhow::Result<Option<String>> {
 /// Models of other frameworks, converted and served.
 pub(crate) fn convert() -> anyhow::Result<Option<String>> {
     process::run(&mut script("tests/convert/run.sh", &[])?)?;
-    Ok(None)
+    Ok(Some("PyTorch's models: torch is 6 GB; `tests/convert/run.sh --pytorch` converts them".to_owned()))
 }
 
 /// The Python package, built, installed beside MLflow and used.

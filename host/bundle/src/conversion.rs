@@ -6,15 +6,18 @@ use std::path::Path;
 
 use crate::error::printable;
 
+/// Stands for the project's own converters, which write a whole directory: `docs/convert.md`.
+const CONVERT: &str = "python -m mlhost.convert";
+
 /// What each framework's models are turned into ONNX with, in Python where `model` is what MLflow loads; the first that a
 /// model has is meant, so those that wrap others stand first.
 const CONVERTERS: &[(&str, &str)] = &[
     ("transformers", "model.save_pretrained(\"saved\")`, and `optimum-cli export onnx --model saved onnx"),
-    ("sklearn", "onnx.save(skl2onnx.to_onnx(model, example), \"model.onnx\")"),
-    ("xgboost", "onnx.save(onnxmltools.convert_xgboost(model, initial_types=types), \"model.onnx\")"),
-    ("lightgbm", "onnx.save(onnxmltools.convert_lightgbm(model, initial_types=types), \"model.onnx\")"),
+    ("sklearn", CONVERT),
+    ("xgboost", CONVERT),
+    ("lightgbm", CONVERT),
     ("catboost", "model.save_model(\"model.onnx\", format=\"onnx\")"),
-    ("pytorch", "torch.onnx.export(model, example, \"model.onnx\")"),
+    ("pytorch", CONVERT),
     ("tensorflow", "tf2onnx.convert.from_keras(model, output_path=\"model.onnx\")"),
     ("keras", "tf2onnx.convert.from_keras(model, output_path=\"model.onnx\")"),
 ];
@@ -42,6 +45,10 @@ pub(crate) fn hint(file: &Path, found: &[String]) -> String {
     let afterwards = "`mlhost package --model model=model.onnx --signature signature.json -o SERVED` makes a directory of \
                       the graph, as `mlflow.onnx.log_model` does";
     match CONVERTERS.iter().find(|(flavor, _)| has(flavor)) {
+        Some((flavor, CONVERT)) => format!(
+            "convert the model to ONNX where it can be loaded: `{CONVERT} \"{directory}\" -o SERVED` makes a directory to serve of a \
+             model of flavor `{flavor}`, and writes it only where both answer the same; `pip install 'mlhost[convert]'` brings it"
+        ),
         Some((flavor, conversion)) => format!(
             "convert the model to ONNX where it can be loaded: `model = mlflow.{flavor}.load_model(\"{directory}\")`, then \
              `{conversion}`; {afterwards}"
@@ -64,9 +71,12 @@ mod tests {
     #[test]
     fn each_framework_has_its_converter_and_what_has_none_its_reason() {
         let sklearn = hint_for(&["python_function", "sklearn"]);
-        assert!(sklearn.contains("`model = mlflow.sklearn.load_model(\"m\")`"), "{sklearn}");
-        assert!(sklearn.contains("skl2onnx.to_onnx(model, example)"), "{sklearn}");
-        assert!(sklearn.contains("mlhost package --model"), "{sklearn}");
+        assert!(sklearn.contains("`python -m mlhost.convert \"m\" -o SERVED`"), "{sklearn}");
+        assert!(sklearn.contains("of flavor `sklearn`"), "{sklearn}");
+        let keras = hint_for(&["python_function", "keras"]);
+        assert!(keras.contains("`model = mlflow.keras.load_model(\"m\")`"), "{keras}");
+        assert!(keras.contains("tf2onnx.convert.from_keras"), "{keras}");
+        assert!(keras.contains("mlhost package --model"), "{keras}");
         for (flavor, _) in CONVERTERS {
             assert!(hint_for(&["python_function", flavor]).contains("convert the model to ONNX"), "{flavor}");
         }

@@ -1,4 +1,4 @@
-"""The model itself as a graph, by skl2onnx and onnxmltools: one attempt for each precision that is worth it, best first.
+"""The model itself as a graph, by skl2onnx, onnxmltools or torch.onnx: one attempt for each precision that is worth it, best first.
 Called by `conversion`; must never decide which attempt is good enough, since only a comparison knows."""
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from .original import Original
 from .ports import Ports
 from .refusal import Refusal
 from .steps import has_table_steps, steps
+from .torch_modules import refuse_ports, torch_graph
 from .whole_numbers import whole_numbers
 
 
@@ -48,6 +49,8 @@ def refuse(original: Original) -> None:
     model, texts = original.source.model, any(dtype.kind == "O" for dtype in original.ports.dtypes)
     if original.source.flavor == "sklearn":
         _refuse_steps(model)
+    elif original.source.flavor == "pytorch":
+        refuse_ports(original.ports)
     elif texts:
         raise Refusal("trees over texts are not converted", "encode texts before the model, in a scikit-learn pipeline")
     elif original.source.flavor == "xgboost":
@@ -58,7 +61,11 @@ def attempts(original: Original, values: Known) -> Iterator[Callable[[], Core]]:
     """Ways to convert the model that `refuse` let through; each raises what the converter raises."""
     model, ports, flavor = original.source.model, original.ports, original.source.flavor
     double, single = numpy.dtype(numpy.float64), numpy.dtype(numpy.float32)
-    if flavor == "xgboost":
+    if flavor == "pytorch":
+        for number in (double, single) if ports.dtypes[0] == double else (single, double):
+            for dynamo in (False, True):
+                yield partial(_torch, model, ports, (number, dynamo))
+    elif flavor == "xgboost":
         yield partial(_boosted, partial(xgboost_graph, model), ports, "float32")
     elif flavor == "lightgbm":
         yield partial(_boosted_in_double, partial(lightgbm_graph, model, None), ports)
@@ -70,6 +77,14 @@ def attempts(original: Original, values: Known) -> Iterator[Callable[[], Core]]:
         # Forests compare float32 with their thresholds; all else computes in double.
         for number in (single, double) if is_forest(model) else (double, single):
             yield partial(_sklearn, model, ports, values, number)
+
+
+def _torch(module: Any, ports: Ports, how: tuple[numpy.dtype, bool]) -> Core:
+    number, dynamo = how
+    assert ports.width
+    matrix = CoreInput("X", number, tuple(range(len(ports.ports))))
+    precision = "double" if number == numpy.float64 else "float32"
+    return Core(torch_graph(module, ports.width, number, dynamo), (matrix,), precision)
 
 
 def _boosted(make: Callable[[list[Any]], Any], ports: Ports, precision: str) -> Core:

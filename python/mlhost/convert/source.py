@@ -10,12 +10,11 @@ from typing import Any
 
 from .refusal import Refusal, needed
 
-FLAVORS = ("sklearn", "xgboost", "lightgbm")
+FLAVORS = ("sklearn", "xgboost", "lightgbm", "pytorch")
 
 _INSTEAD = {
     "onnx": "serve it as it is: `mlhost serve -m` takes it",
     "mlhost": "serve it as it is: `mlhost serve -m` takes it",
-    "pytorch": "`torch.onnx.export` writes a graph, and `mlhost package --model` makes a model directory of it",
     "tensorflow": "`tf2onnx` writes a graph, and `mlhost package --model` makes a model directory of it",
     "keras": "`tf2onnx` writes a graph, and `mlhost package --model` makes a model directory of it",
     "transformers": "`optimum-cli export onnx` writes a graph, and `mlhost package --model` makes a model directory of it",

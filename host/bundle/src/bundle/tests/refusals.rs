@@ -79,7 +79,7 @@ fn a_model_of_another_kind_is_refused_with_its_converter() {
     let refused =
         open("flavors: {python_function: {loader_module: mlflow.sklearn}, sklearn: {}}").unwrap_err();
     assert!(refused.to_string().contains("it has `python_function`, `sklearn`"), "{refused}");
-    assert!(refused.hint().unwrap().contains("skl2onnx"));
+    assert!(refused.hint().unwrap().contains("python -m mlhost.convert"), "{refused}");
     let refused = open(MLFLOW_PYFUNC).unwrap_err();
     assert!(refused.hint().unwrap().contains("convert the model to ONNX"), "{refused}");
 }
