@@ -7,17 +7,20 @@ take long to load, `ray_map_batches.py` is the better way.
 """
 
 import argparse
-import functools
 
 import mlhost
 import pandas
 import ray
 
 
-@functools.cache
+LOADED = {}
+
+
 def loaded(model):
-    """Once a worker process."""
-    return mlhost.load(model)
+    """Once a worker process: Ray sends what is global here along with the function, and keeps both there."""
+    if model not in LOADED:
+        LOADED[model] = mlhost.load(model)
+    return LOADED[model]
 
 
 @ray.remote
