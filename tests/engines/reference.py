@@ -5,6 +5,7 @@ import subprocess
 import urllib.request
 
 import compare
+import rows
 from checks import Server
 
 TYPES = {"json": "application/json", "csv": "text/csv", "parquet": "application/vnd.apache.parquet"}
@@ -29,6 +30,17 @@ def check_files(checks, asked):
             ended = subprocess.run(command, capture_output=True, text=True)
             assert ended.returncode == 0, ended.stderr
             compare.same(asked.expected, compare.of_json(ended.stdout))
+    for form, path in (("csv", asked.rows.csv), ("parquet", asked.rows.parquet)):
+        for size in (rows.COUNT, 1000):
+            with checks.check(f"{asked.model}: mlhost predict on rows of {form}, {size} a call"):
+                output = asked.folder / f"rows.{form}.{size}.parquet"
+                command = [os.environ["MLHOST"], "predict", "-m", asked.directory, "-i", path, "-o", output]
+                command += ["--batch-rows", str(size)]
+                ended = subprocess.run(command, capture_output=True, text=True)
+                assert ended.returncode == 0, ended.stderr
+                found = compare.of_parquet(output)
+                found.insert(0, "id", asked.expected["id"].to_numpy())
+                compare.same(asked.expected, found, compare.tolerance(size))
 
 
 def _invoked(server, body, form):

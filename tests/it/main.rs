@@ -33,6 +33,7 @@ mod overload;
 mod package;
 mod platforms;
 mod predict;
+mod predict_rows;
 mod python;
 mod readme;
 mod reload;

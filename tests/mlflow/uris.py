@@ -8,6 +8,7 @@ server that speaks S3's protocol, in a container of one that speaks Azure's, and
 
 import contextlib
 import functools
+import gzip
 import http.client
 import http.server
 import json
@@ -91,6 +92,32 @@ def predicted(uri, label, **variables):
     output = subprocess.run(command, capture_output=True, timeout=servers.PATIENCE, env=servers.environment(**variables))
     valid = output.returncode == 0 and json.loads(output.stdout)["valid"]
     check(f"mlhost validate {uri}", valid, output.stderr.decode())
+
+
+def rows_of(uri, put, model, **variables):
+    """That rows are read out of a bucket, and predictions written into it: by name, by pattern and by folder, packed and not."""
+    flowers = ["5.1,3.5,1.4,0.2", "6.4,3.2,4.5,1.5", "6.3,3.3,6.0,2.5"]
+    text = "\n".join([",".join(iris.COLUMNS), *flowers, ""])
+    put("rows/one.csv", text.encode())
+    put("rows/two.csv.gz", gzip.compress(text.encode()))
+    put("rows/_SUCCESS", b"")
+    flags = [os.environ["MLHOST"], "predict", "-m", str(model)]
+
+    def run(*more):
+        environment = servers.environment(**variables)
+        return subprocess.run([*flags, *more], capture_output=True, text=True, timeout=servers.PATIENCE, env=environment)
+
+    for name, times in [("rows/one.csv", 1), ("rows/*.csv", 1), ("rows/", 2)]:
+        output = run("-i", f"{uri}/{name}", "--output-format", "jsonl")
+        found = output.returncode == 0 and len(output.stdout.splitlines()) == times * len(flowers)
+        check(f"rows of {uri}/{name}", found, output.stderr + output.stdout[:200])
+    written = run("-i", f"{uri}/rows/one.csv", "-o", f"{uri}/out/predictions.parquet")
+    again = run("-i", f"{uri}/out/predictions.parquet", "--output-format", "jsonl", "--columns", "none")
+    there = written.returncode == 0 and "has no column `none`" in again.stderr
+    check(f"predictions into {uri}", there, written.stderr + again.stderr)
+    for name in ["rows/none.csv", "rows/none-*.csv"]:
+        output = run("-i", f"{uri}/{name}")
+        check(f"{uri}/{name} is refused", output.returncode == 1 and "none" in output.stderr, output.stderr)
 
 
 def refused(uri, *words, **variables):
@@ -199,6 +226,7 @@ def bucket(folder, model):
         served("s3://models/a b/iris", "label_one", **named)
         refused("s3://models/nothing", "no file `MLmodel`", **variables)
         refused("s3://nothing/x", "s3://nothing", **variables)
+        rows_of("s3://models", lambda name, data: s3.put_object(Bucket="models", Key=name, Body=data), model, **variables)
         # Google's interface for listing and reading is S3's but for the signature, which is left out here.
         google = {"GOOGLE_BASE_URL": f"http://{host}:{port}", "GOOGLE_SKIP_SIGNATURE": "true"}
         google["MLHOST_CACHE_DIR"] = f"{folder}/cache-of-google"
@@ -237,6 +265,7 @@ def containers(folder, model):
         served("az://models/a b/iris", "label_one", "iris", **variables)
         served(f"wasbs://models@{AZURITE_ACCOUNT}.blob.core.windows.net/a b/iris", "label_one", "iris", **variables)
         refused("az://models/nothing", "no file `MLmodel`", **variables)
+        rows_of("az://models", container.upload_blob, model, **variables)
         wrong = connection.replace(AZURITE_KEY, AZURITE_KEY[::-1].replace("=", "A")[:-2] + "==")
         refused("az://models/a b/iris", "az://models", **{**variables, "AZURE_STORAGE_CONNECTION_STRING": wrong})
     finally:

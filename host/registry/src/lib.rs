@@ -17,6 +17,7 @@ mod location;
 mod manifest;
 mod missing;
 mod name;
+mod objects;
 mod progress;
 mod registry;
 mod rest;
@@ -27,6 +28,7 @@ mod store;
 mod uri;
 
 pub use error::RegistryError;
+pub use objects::{Object, Objects};
 pub use progress::{Progress, Silent};
 pub use registry::{ModelFolder, Pinned, Registry};
 pub use secret::{Address, Secret};

@@ -15,7 +15,7 @@ use crate::http::Http;
 use crate::location::Location;
 use crate::settings::Settings;
 
-use bucket::Bucket;
+pub(crate) use bucket::Bucket;
 use web::Web;
 
 /// A file that a source has.

@@ -22,7 +22,6 @@ use crate::model_source::{GraphFile, ModelSource};
 
 pub(super) use crate::in_process::code_cache;
 
-
 /// What the operator allows.
 pub(super) fn allowed(parts: &PartArgs) -> LimitsAllowed {
     LimitsAllowed {

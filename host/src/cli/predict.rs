@@ -4,6 +4,7 @@
 //! there as a whole or not at all.
 
 mod files;
+mod remote;
 mod rows;
 mod shown;
 

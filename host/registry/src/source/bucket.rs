@@ -7,7 +7,9 @@ use object_store::aws::AmazonS3Builder;
 use object_store::azure::MicrosoftAzureBuilder;
 use object_store::gcp::GoogleCloudStorageBuilder;
 use object_store::path::Path;
-use object_store::{ClientOptions, Error, GetOptions, GetRange, ObjectStore, RetryConfig};
+use object_store::{
+    ClientOptions, Error, GetOptions, GetRange, ObjectStore, ObjectStoreExt as _, RetryConfig, WriteMultipart,
+};
 use url::Url;
 
 use super::{Body, From, Opened, RemoteFile};
@@ -16,6 +18,9 @@ use crate::error::RegistryError;
 use crate::http::{chain, choose_cryptography};
 use crate::name::{self, Taken};
 use crate::settings::{Bounds, Settings};
+
+/// Bytes of one part of an upload: S3 takes ten thousand parts, so that files of 80 GiB go.
+const PART: usize = 8 << 20;
 
 /// A folder of a bucket.
 pub(crate) struct Bucket {
@@ -67,12 +72,7 @@ impl Bucket {
         if from.have.is_some() && from.have == file.tag.as_deref() {
             return Ok(Opened::Unchanged);
         }
-        let path = if self.folder.as_ref().is_empty() {
-            Path::parse(&file.path)
-        } else {
-            Path::parse(format!("{}/{}", self.folder, file.path))
-        };
-        let path = path.map_err(|error| self.failed(&error.into()))?;
+        let path = self.path(&file.path)?;
         let resumes = from.byte > 0 && from.tag.is_some();
         let options = GetOptions {
             range: resumes.then_some(GetRange::Offset(from.byte)),
@@ -102,6 +102,69 @@ impl Bucket {
             promised: Promised::default(),
             pieces: pieces.boxed(),
         }))
+    }
+
+    /// Whether there is a file of this name, and which version of it.
+    pub(crate) async fn head(&self, name: &str) -> Result<RemoteFile, RegistryError> {
+        let found = self.store.head(&self.path(name)?).await.map_err(|error| self.failed(&error))?;
+        Ok(RemoteFile { path: name.to_owned(), size: Some(found.size), tag: found.e_tag })
+    }
+
+    /// Some bytes of a file, all of the version that was found. One attempt.
+    pub(crate) async fn part(
+        &self,
+        file: &RemoteFile,
+        range: std::ops::Range<u64>,
+    ) -> Result<bytes::Bytes, RegistryError> {
+        let options = GetOptions {
+            range: Some(GetRange::Bounded(range)),
+            if_match: file.tag.clone(),
+            ..GetOptions::default()
+        };
+        let found = self.store.get_opts(&self.path(&file.path)?, options).await;
+        let found = match found {
+            Ok(found) => found.bytes().await,
+            Err(error) => Err(error),
+        };
+        found.map_err(|error| self.failed(&error))
+    }
+
+    /// Writes a file, which is there as a whole or not at all.
+    pub(crate) async fn put(
+        &self,
+        name: &str,
+        content: &mut (dyn std::io::Read + Send),
+    ) -> Result<(), RegistryError> {
+        let path = self.path(name)?;
+        let upload = self.store.put_multipart_opts(&path, object_store::PutMultipartOptions::default());
+        let upload = upload.await.map_err(|error| self.failed(&error))?;
+        let mut writer = WriteMultipart::new_with_chunk_size(upload, PART);
+        let mut buffer = vec![0; PART];
+        loop {
+            let read = match content.read(&mut buffer) {
+                Ok(0) => break,
+                Ok(read) => read,
+                Err(error) => {
+                    // What was sent so far is no file.
+                    let _ = writer.abort().await;
+                    let error = Error::Generic { store: "upload", source: Box::new(error) };
+                    return Err(self.failed(&error));
+                }
+            };
+            // Two parts under way, so that memory is bounded.
+            writer.wait_for_capacity(2).await.map_err(|error| self.failed(&error))?;
+            writer.write(buffer.get(..read).unwrap_or_default());
+        }
+        writer.finish().await.map(|_| ()).map_err(|error| self.failed(&error))
+    }
+
+    fn path(&self, name: &str) -> Result<Path, RegistryError> {
+        let path = if self.folder.as_ref().is_empty() {
+            Path::parse(name)
+        } else {
+            Path::parse(format!("{}/{name}", self.folder))
+        };
+        path.map_err(|error| self.failed(&error.into()))
     }
 
     fn failed(&self, error: &Error) -> RegistryError {

@@ -11,6 +11,7 @@ use mlhost_tables::format::{Format, Packing};
 use mlhost_tables::read::Origin;
 use mlhost_tables::source::{LocalFile, Source};
 
+use super::remote;
 use crate::batch::InputFile;
 
 /// Files that were found, in order, and what tells these versions of them from others.
@@ -32,7 +33,15 @@ pub(super) fn find(named: &[String], format: Option<Format>) -> anyhow::Result<F
     }
     for name in named {
         if let Some((scheme, _)) = name.split_once("://") {
-            anyhow::bail!("`{name}`: `{scheme}` is no scheme that rows are read from");
+            anyhow::ensure!(
+                mlhost_registry::Objects::knows(scheme),
+                "`{name}`: `{scheme}` is no scheme that rows are read from\nhint: `s3`, `gs`, `az` and a file's path are"
+            );
+            for file in remote::find(name)? {
+                let (format, packing) = format_of(file.name(), format)?;
+                found.add(Arc::new(file), format, packing);
+            }
+            continue;
         }
         for path in paths(name)? {
             found.add_local(&path, format)?;

@@ -14,6 +14,7 @@ use sha2::{Digest as _, Sha256};
 use super::super::args::{OnErrorArg, PredictArgs};
 use super::super::{Defect, model, output};
 use super::files::{self, Found};
+use super::remote::Upload;
 use super::shown::{Shown, grouped};
 use crate::batch::{self, BatchError, Checkpoint, Destination, Done, OnError, Plan};
 use crate::config::{self, LimitsAllowed, ServerConfig};
@@ -49,7 +50,9 @@ pub(super) fn run(args: &PredictArgs) -> anyhow::Result<()> {
     let environment = config::process_environment;
     let found = files::find(&args.input_path, args.rows.input_format)?;
     let (format, packing) = written_in(args, &found)?;
-    let output = args.output_path.as_deref().filter(|path| *path != "-").map(PathBuf::from);
+    let named = args.output_path.as_deref().filter(|path| *path != "-");
+    let upload = named.filter(|path| path.contains("://")).map(Upload::new).transpose()?;
+    let output = upload.as_ref().map(|upload| upload.path.clone()).or_else(|| named.map(PathBuf::from));
     refuse_own_input(output.as_deref(), &found)?;
     let workers = args
         .rows
@@ -102,7 +105,10 @@ pub(super) fn run(args: &PredictArgs) -> anyhow::Result<()> {
     let outcome = batch::run(&app, plan, &shown);
     shown.end();
     match outcome {
-        Ok(done) => said(args, &done, before, begin, rejects.filter(|path| path.exists())),
+        Ok(done) => {
+            upload.as_ref().map_or(Ok(()), Upload::send)?;
+            said(args, &done, Ran { before, begin, rejects: rejects.filter(|path| path.exists()) })
+        }
         Err(BatchError::Table(TableError::Write { source, .. }))
             if output.is_none() && source.kind() == io::ErrorKind::BrokenPipe =>
         {
@@ -196,13 +202,16 @@ fn rejects(args: &PredictArgs, output: Option<&Path>) -> Option<PathBuf> {
     })
 }
 
-fn said(
-    args: &PredictArgs,
-    done: &Done,
+/// A run that came to its end.
+struct Ran {
+    /// Rows of an earlier run.
     before: Option<u64>,
     begin: Instant,
     rejects: Option<PathBuf>,
-) -> anyhow::Result<()> {
+}
+
+fn said(args: &PredictArgs, done: &Done, ran: Ran) -> anyhow::Result<()> {
+    let Ran { before, begin, rejects } = ran;
     let seconds = begin.elapsed().as_secs_f64();
     let output_path = args.output_path.as_deref().filter(|path| *path != "-");
     let rejects = rejects.map(|path| path.display().to_string());
