@@ -17,8 +17,10 @@ struct Step {
 }
 
 /// Steps that are run where they are asked for, and why not with all others.
-const ASKED_FOR: [(&str, &str); 1] =
-    [("engines", "NOT RUN: Spark and Ray take a quarter of an hour; `cargo xtask test --only engines` runs them")];
+const ASKED_FOR: [(&str, &str); 1] = [(
+    "engines",
+    "NOT RUN: Spark and Ray take a quarter of an hour; `cargo xtask test --only engines` runs them",
+)];
 
 const STEPS: [Step; 20] = [
     Step { name: "fmt", run: fmt },

@@ -32,6 +32,13 @@ struct Piece {
     bytes: u64,
 }
 
+/// What the reader puts pieces on.
+struct Belt {
+    /// One for each piece that may be under way.
+    permitted: Receiver<()>,
+    pieces: SyncSender<Read>,
+}
+
 struct Outcome {
     number: u64,
     parts: Result<Vec<Part>, BatchError>,
@@ -70,7 +77,7 @@ pub fn run(app: &App, mut plan: Plan, watcher: &dyn Watcher) -> Result<Done, Bat
     let outcome = thread::scope(|scope| {
         // All of them end when what they are to send to is gone.
         let (plan, asking) = (&plan, &asking);
-        scope.spawn(move || reading(plan, app, start, &permitted, &pieces));
+        scope.spawn(move || reading(plan, app, start, &Belt { permitted, pieces }));
         for _ in 0..workers {
             let (read, outcomes) = (Arc::clone(&read), outcomes.clone());
             scope.spawn(move || ask(asking, &read, &outcomes));
@@ -93,13 +100,7 @@ pub fn run(app: &App, mut plan: Plan, watcher: &dyn Watcher) -> Result<Done, Bat
 }
 
 /// Cuts all files into pieces, from `start` on.
-fn reading(
-    plan: &Plan,
-    app: &App,
-    start: (usize, Position),
-    permitted: &Receiver<()>,
-    pieces: &SyncSender<Read>,
-) {
+fn reading(plan: &Plan, app: &App, start: (usize, Position), belt: &Belt) {
     let mut number = 0;
     let mut bytes: u64 = plan.inputs.iter().take(start.0).filter_map(|input| input.length).sum();
     for (file, input) in plan.inputs.iter().enumerate().skip(start.0) {
@@ -116,15 +117,15 @@ fn reading(
         let mut reader = match reader.and_then(|reader| checked(plan, reader, &input.name)) {
             Ok(reader) => reader,
             Err(error) => {
-                let _ = pieces.send((number, Err(error)));
+                let _ = belt.pieces.send((number, Err(error)));
                 return;
             }
         };
         loop {
-            if permitted.recv().is_err() {
+            if belt.permitted.recv().is_err() {
                 return;
             }
-            let piece = match reader.next() {
+            let piece = match reader.next_chunk() {
                 Ok(None) => break,
                 Ok(Some(chunk)) => {
                     let read = input.progress(&chunk, reader.rows());
@@ -133,7 +134,7 @@ fn reading(
                 Err(error) => Err(error.into()),
             };
             let ended = piece.is_err();
-            if pieces.send((number, piece)).is_err() || ended {
+            if belt.pieces.send((number, piece)).is_err() || ended {
                 return;
             }
             number += 1;

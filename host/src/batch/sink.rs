@@ -131,7 +131,7 @@ impl Sink {
         self.checkpoint.columns = Some(names);
         self.schema = Some(std::sync::Arc::clone(schema));
         for kept in std::mem::take(&mut self.pending) {
-            self.write_null(kept)?;
+            self.write_null(kept.as_ref())?;
         }
         Ok(())
     }
@@ -150,7 +150,7 @@ impl Sink {
             return Ok(());
         }
         if self.schema.is_some() {
-            return self.write_null(kept);
+            return self.write_null(kept.as_ref());
         }
         if self.pending.len() >= MOST_PENDING {
             return Err(TableError::Answer(format!(
@@ -163,9 +163,9 @@ impl Sink {
         Ok(())
     }
 
-    fn write_null(&mut self, kept: Option<RecordBatch>) -> Result<(), BatchError> {
+    fn write_null(&mut self, kept: Option<&RecordBatch>) -> Result<(), BatchError> {
         let Some(schema) = &self.schema else { return Ok(()) };
-        let row = null_row(schema, kept.as_ref(), self.kept)?;
+        let row = null_row(schema, kept, self.kept)?;
         Ok(self.output.write(write::encode(row, self.format)?)?)
     }
 

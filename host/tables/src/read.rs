@@ -88,7 +88,7 @@ impl Reader {
     /// # Errors
     ///
     /// Where the file cannot be read on.
-    pub fn next(&mut self) -> Result<Option<Chunk>, TableError> {
+    pub fn next_chunk(&mut self) -> Result<Option<Chunk>, TableError> {
         match &mut self.0 {
             Kind::Text(reader) => reader.next(),
             Kind::Batches(reader) => reader.next(),

@@ -151,7 +151,7 @@ impl StreamOutput {
 
     fn flush(&mut self) -> Result<(), TableError> {
         let failed = self.failed();
-        self.stream.as_mut().map_or(Ok(()), |stream| stream.flush()).map_err(failed)
+        self.stream.as_mut().map_or(Ok(()), Write::flush).map_err(failed)
     }
 
     fn finish(mut self, schema: &SchemaRef) -> Result<(), TableError> {

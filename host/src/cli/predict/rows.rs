@@ -115,7 +115,7 @@ pub(super) fn run(args: &PredictArgs) -> anyhow::Result<()> {
             // Who reads has seen enough.
             Ok(())
         }
-        Err(error) => Err(failed(error, output.as_deref())),
+        Err(error) => Err(failed(&error, output.as_deref())),
     }
 }
 
@@ -182,7 +182,7 @@ fn resumed(args: &PredictArgs, output: Option<&Path>, identity: &str) -> anyhow:
         }
         return Ok(None);
     }
-    let found = Checkpoint::read(output, identity).map_err(|error| failed(error, None))?;
+    let found = Checkpoint::read(output, identity).map_err(|error| failed(&error, None))?;
     match &found {
         Some(checkpoint) => tracing::info!(rows = checkpoint.done.rows, "going on with an earlier run"),
         None => tracing::info!("no earlier run left anything: beginning with the first row"),
@@ -246,8 +246,8 @@ fn said(args: &PredictArgs, done: &Done, ran: Ran) -> anyhow::Result<()> {
 }
 
 /// What was wrong, what is left, and what to do.
-fn failed(error: BatchError, output: Option<&Path>) -> anyhow::Error {
-    let hint = match &error {
+fn failed(error: &BatchError, output: Option<&Path>) -> anyhow::Error {
+    let hint = match error {
         BatchError::Fault(fault) if fault.kind == FaultKind::Internal => {
             return Defect(error.to_string()).into();
         }

@@ -1,7 +1,5 @@
 //! Which paths are models, what componentize-py's words mean, and that the SDK is carried whole.
 
-#![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
-
 use super::*;
 
 /// What componentize-py 0.25.1 says, but for its own frames.

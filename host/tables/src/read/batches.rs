@@ -156,7 +156,7 @@ fn open(origin: Origin, options: &ReadOptions, position: Position) -> Result<Ope
             let mut cursor = Cursor::new(Arc::clone(&source), 0);
             let file = cursor.read_exact(&mut magic).is_ok() && magic == *b"ARROW1";
             if file {
-                arrow_file(source, options)
+                arrow_file(&source, options)
             } else {
                 arrow_stream(source.name(), Box::new(Cursor::new(Arc::clone(&source), 0)), options)
             }
@@ -203,11 +203,11 @@ fn parquet(
     Ok(Opened { schema, batches: Box::new(reader), rows, skipped: position.row })
 }
 
-fn arrow_file(source: Arc<dyn Source>, options: &ReadOptions) -> Result<Opened, TableError> {
+fn arrow_file(source: &Arc<dyn Source>, options: &ReadOptions) -> Result<Opened, TableError> {
     let name = source.name().to_owned();
     let failed = |error| TableError::of_arrow(&name, "Arrow", "", error);
     let open =
-        |projection| FileReader::try_new(BufReader::new(Cursor::new(Arc::clone(&source), 0)), projection);
+        |projection| FileReader::try_new(BufReader::new(Cursor::new(Arc::clone(source), 0)), projection);
     let whole = open(None).map_err(failed)?;
     let index = index_of_pandas(whole.schema().metadata().get("pandas").map(String::as_str));
     let wanted = wanted(&whole.schema(), options, &index);

@@ -121,7 +121,7 @@ impl Segments {
             };
             let origin = Origin::Source(Arc::new(source));
             let mut reader = Reader::open(origin, 0, &options, Position::default())?;
-            while let Some(chunk) = reader.next()? {
+            while let Some(chunk) = reader.next_chunk()? {
                 let Some(batch) = chunk.batch() else { continue };
                 let writer = match &mut joined {
                     Some(writer) => writer,

@@ -1,6 +1,7 @@
 //! Files that pandas 3.1 and pyarrow wrote, `tests/parquet/make.py`, and what pandas and MLflow 3.17 made of them.
 
 use super::*;
+use crate::values::Table;
 use crate::values::{Elements, NamedTensor, Tensor};
 
 macro_rules! file {
