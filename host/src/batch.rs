@@ -1,7 +1,7 @@
 //! Predictions on files of rows: as many as there are, in their order, in bounded memory, and each once.
 //!
-//! Called by `cli::predict` for a model that is loaded already. One thread reads ([`pipeline`]), as many as there are cores ask
-//! the model ([`isolate`]), one writes ([`sink`]) and every now and then makes what is written last ([`checkpoint`]), so that a run
+//! Called by `cli::predict` for a model that is loaded already. One thread reads (`pipeline`), as many as there are cores ask
+//! the model (`isolate`), one writes (`sink`) and every now and then makes what is written last (`checkpoint`), so that a run
 //! that was killed is gone on with. Knows files and buckets as [`mlhost_tables::source::Source`]s, and no command line.
 
 mod checkpoint;

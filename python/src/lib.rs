@@ -1,7 +1,7 @@
 //! mlhost in a Python process: the module `mlhost._native`, which the Python package beside it dresses up.
 //!
-//! The same core as the program's, without a server: [`model`] loads and calls, [`border`] takes and gives Arrow without copies,
-//! [`tensors`] are what Arrow has no shapes for, [`answer`] is what comes back, [`errors`] what goes wrong, [`process`] what
+//! The same core as the program's, without a server: `model` loads and calls, `border` takes and gives Arrow without copies,
+//! `tensors` are what Arrow has no shapes for, `answer` is what comes back, `errors` what goes wrong, `process` what
 //! there is once a process. Has no allocator of its own, and starts nothing when it is imported.
 
 mod answer;

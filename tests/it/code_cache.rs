@@ -289,7 +289,7 @@ fn what_cannot_be_compiled_in_advance_is_said_with_a_hint() {
 }
 
 #[test]
-fn the_table_says_what_was_made_and_what_a_start_still_does() {
+fn the_table_says_what_was_made_and_where_a_start_begins() {
     let cache = CacheDir::new();
     let component = models().join("wasi/component.wasm");
     let table = mlhost()
@@ -300,7 +300,7 @@ fn the_table_says_what_was_made_and_what_a_start_still_does() {
         .output()
         .unwrap();
     let table = String::from_utf8(table.stdout).unwrap();
-    assert!(table.contains("target  aarch64") && table.contains("WASI"), "{table}");
+    assert!(table.contains("target  aarch64") && table.contains("start   snapshot; load-context ran"), "{table}");
     for entry in cache.entries() {
         assert!(table.contains(entry.file_name().unwrap().to_str().unwrap()), "{table}");
     }

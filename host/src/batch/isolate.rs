@@ -9,7 +9,7 @@ use arrow_array::{Array as _, RecordBatch, RecordBatchOptions};
 use arrow_schema::{Schema, SchemaRef};
 use mlhost_tables::chunk::Chunk;
 use mlhost_tables::format::Format;
-use mlhost_tables::predictions::predictions_of;
+use mlhost_tables::predictions::{in_rows, predictions_of};
 use mlhost_tables::write::{self, Piece};
 use mlhost_wire::fault::{Fault, FaultKind};
 use mlhost_wire::values::{Call, Param};
@@ -80,6 +80,7 @@ impl Asking<'_> {
         let deadline = Instant::now() + self.time;
         let reply = self.app.predict(&call, deadline, &mut Stages::default()).await;
         let reply = reply.map_err(fault::of_prediction)?;
+        let reply = if self.app.is_sandboxed() { reply } else { in_rows(reply, chunk.rows) };
         predictions_of(reply, chunk.rows)
             .map_err(|error| Fault::new(FaultKind::GuestTrapped, error.to_string()))
     }

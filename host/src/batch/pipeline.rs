@@ -1,6 +1,6 @@
 //! One reader, several who ask, one writer: rows go through in pieces, and come out in their order.
 //!
-//! Called by [`super`]'s callers as [`run`]. How many pieces are under way at one time is bounded by permits, so that memory is,
+//! Called by `super`'s callers as `run`. How many pieces are under way at one time is bounded by permits, so that memory is,
 //! whatever the file's size and whoever is slow. Each thread that asks has a runtime of its own, as a server's workers do: a
 //! graph's short runs are its own.
 

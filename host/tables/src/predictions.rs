@@ -54,6 +54,42 @@ pub fn predictions_of(reply: Reply, rows: usize) -> Result<RecordBatch, TableErr
     }
 }
 
+/// A table that has several rows for each that was asked about, as MLflow's onnx flavor flattens what a graph answers, with a list of
+/// as many values in each row instead. Anything else stays as it is.
+///
+/// For graphs that are served as they are: what a model's own code answers is never put in another order.
+#[must_use]
+pub fn in_rows(reply: Reply, rows: usize) -> Reply {
+    let width = match &reply.output {
+        Output::Table(table) if rows > 0 && table.rows > rows && table.rows.is_multiple_of(rows) => {
+            table.rows / rows
+        }
+        _ => return reply,
+    };
+    let (Output::Table(table), Ok(axis), Ok(rows)) =
+        (&reply.output, u32::try_from(width), u32::try_from(rows))
+    else {
+        return reply;
+    };
+    let tensor = |column: &Column| {
+        let elements = match &column.data {
+            _ if column.validity.is_some() => return None,
+            ColumnData::F64(values) => Elements::F64(values.clone()),
+            ColumnData::F32(values) => Elements::F32(values.clone()),
+            ColumnData::S64(values) => Elements::S64(values.clone()),
+            ColumnData::S32(values) => Elements::S32(values.clone()),
+            ColumnData::Boolean(values) => Elements::Boolean(values.clone()),
+            ColumnData::Text(values) => Elements::Text(values.clone()),
+            ColumnData::Binary(_) | ColumnData::Datetime(_) | ColumnData::Json(_) => return None,
+        };
+        Some(NamedTensor { name: column.name.clone(), tensor: Tensor { shape: vec![rows, axis], elements } })
+    };
+    match table.columns.iter().map(tensor).collect::<Option<Vec<_>>>() {
+        Some(tensors) => Reply { output: Output::Tensors(tensors) },
+        None => reply,
+    }
+}
+
 fn answer(problem: String) -> TableError {
     TableError::Answer(problem)
 }
@@ -194,4 +230,41 @@ fn of_json(text: &str, rows: usize) -> Result<RecordBatch, TableError> {
         entries.iter().map(|entry| Some(entry.get()).filter(|entry| *entry != "null")),
     );
     batch(vec![(json_field(UNNAMED), Arc::new(texts))], rows)
+}
+
+#[cfg(test)]
+mod tests {
+    use arrow_array::Array as _;
+
+    use super::*;
+
+    fn table(rows: usize, data: ColumnData) -> Reply {
+        let columns = vec![Column { name: "a".to_owned(), data, validity: None }];
+        Reply { output: Output::Table(Table { columns, rows }) }
+    }
+
+    #[test]
+    fn an_answer_has_a_row_for_each_that_was_asked_about() {
+        let batch = predictions_of(table(2, ColumnData::F64(vec![1.0, 2.0])), 2).unwrap();
+        assert_eq!((batch.num_rows(), batch.schema().field(0).name().as_str()), (2, "a"));
+        let error = predictions_of(table(3, ColumnData::S64(vec![1, 2, 3])), 2).unwrap_err().to_string();
+        assert!(error.ends_with("it has 3 rows where 2 were asked about"), "{error}");
+        let json = |text: &str| predictions_of(Reply { output: Output::Json(text.to_owned()) }, 2);
+        let batch = json("[{\"x\": 1}, null]").unwrap();
+        assert!(is_json(batch.schema().field(0)) && batch.column(0).is_null(1));
+        assert!(json("[1]").is_err() && json("{}").is_err());
+        let tensor = Tensor { shape: vec![2, 3], elements: Elements::F32(vec![0.0; 6]) };
+        let tensors = vec![NamedTensor { name: String::new(), tensor }];
+        let batch = predictions_of(Reply { output: Output::Tensors(tensors) }, 2).unwrap();
+        assert_eq!((batch.schema().field(0).name().as_str(), batch.num_rows()), (UNNAMED, 2));
+    }
+
+    #[test]
+    fn what_mlflow_flattens_is_put_back_into_rows() {
+        let flat = table(6, ColumnData::F32(vec![0.0, 1.0, 2.0, 3.0, 4.0, 5.0]));
+        let Output::Tensors(tensors) = in_rows(flat.clone(), 2).output else { panic!("no tensors") };
+        assert_eq!(tensors[0].tensor.shape, [2, 3]);
+        assert_eq!(in_rows(flat.clone(), 4), flat);
+        assert_eq!(in_rows(flat.clone(), 6), flat);
+    }
 }

@@ -1,7 +1,7 @@
 //! `text/csv`: what `pandas.read_csv` makes of a body, cast as MLflow has it cast.
 //!
-//! Called by [`super::Mlflow`] for bodies and by `mlhost-tables` for parts of files ([`Layout`]). The first record names the
-//! columns ([`header`]) unless there is none ([`headless`]), the others go cell by cell ([`cells`]) into the signature's columns
+//! Called by `super::Mlflow` for bodies and by `mlhost-tables` for parts of files (`Layout`). The first record names the
+//! columns (`header`) unless there is none (`headless`), the others go cell by cell (`cells`) into the signature's columns
 //! or, without a signature, into columns whose type is inferred at the end. Must never make a table much larger than the body:
 //! cells that a short record leaves out are paid for.
 

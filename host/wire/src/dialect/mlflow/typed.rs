@@ -1,8 +1,8 @@
 //! Tables whose columns come with types of their own, fitted to a signature: what pandas has in a DataFrame before MLflow
 //! looks at it.
 //!
-//! Called by [`super::parquet`] for bodies, and by `mlhost-tables` for what Arrow holds. Types are enforced, not cast:
-//! [`super::enforce`].
+//! Called by `super::parquet` for bodies, and by `mlhost-tables` for what Arrow holds. Types are enforced, not cast:
+//! `super::enforce`.
 
 mod tensors;
 
