@@ -300,7 +300,10 @@ fn the_table_says_what_was_made_and_where_a_start_begins() {
         .output()
         .unwrap();
     let table = String::from_utf8(table.stdout).unwrap();
-    assert!(table.contains("target  aarch64") && table.contains("start   snapshot; load-context ran"), "{table}");
+    assert!(
+        table.contains("target  aarch64") && table.contains("start   snapshot; load-context ran"),
+        "{table}"
+    );
     for entry in cache.entries() {
         assert!(table.contains(entry.file_name().unwrap().to_str().unwrap()), "{table}");
     }

@@ -60,6 +60,8 @@ fn the_readmes_own_commands_run() {
     ] {
         fs::copy(iris.join(file), folder.path().join(name)).unwrap();
     }
+    let rows = "sepal_length,sepal_width,petal_length,petal_width\n51,35,14,2\n";
+    fs::write(folder.path().join("rows.csv"), rows).unwrap();
     let mut ran = 0;
     for command in commands().iter().filter_map(|command| command.strip_prefix("mlhost ")) {
         let words: Vec<&str> = command.split_whitespace().collect();
