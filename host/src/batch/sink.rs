@@ -38,6 +38,8 @@ pub(super) struct Sink {
     schema: Option<SchemaRef>,
     kept: usize,
     pending: Vec<Option<RecordBatch>>,
+    /// Whether rows are written that the checkpoint does not speak of yet.
+    amid: bool,
     checkpoint: Checkpoint,
     marked: Instant,
     rhythm: Duration,
@@ -72,6 +74,7 @@ impl Sink {
             schema: None,
             kept: plan.columns.len(),
             pending: Vec::new(),
+            amid: false,
             checkpoint,
             marked: Instant::now(),
             rhythm: if plan.format.is_text() { TEXT } else { SEGMENTS },
@@ -89,6 +92,7 @@ impl Sink {
 
     /// Writes what came of some rows, in their order.
     pub(super) fn take(&mut self, parts: Vec<Part>, from: Taken) -> Result<(), BatchError> {
+        self.amid = true;
         for part in parts {
             match part {
                 Part::Rows { piece, schema } => {
@@ -101,11 +105,8 @@ impl Sink {
         self.checkpoint.done.rows += from.rows as u64;
         self.checkpoint.file = from.file;
         self.checkpoint.position = from.end;
-        // What is pending is not written, so that it cannot last.
-        if self.marked.elapsed() >= self.rhythm && self.pending.is_empty() {
-            self.mark()?;
-        }
-        Ok(())
+        self.amid = false;
+        if self.marked.elapsed() >= self.rhythm { self.mark() } else { Ok(()) }
     }
 
     /// Sees to it that rows of these columns may follow, and begins the file with them.
@@ -169,9 +170,12 @@ impl Sink {
         Ok(self.output.write(write::encode(row, self.format)?)?)
     }
 
-    /// Makes what is done last, and says so beside it.
+    /// Makes what is done last, and says so beside it: whole pieces, all of whose rows are written. Else the mark before holds.
     pub(super) fn mark(&mut self) -> Result<(), BatchError> {
         self.marked = Instant::now();
+        if self.amid || !self.pending.is_empty() {
+            return Ok(());
+        }
         let Some(mark) = self.output.mark()? else { return Ok(()) };
         self.checkpoint.output = mark;
         if let Some(rejects) = &mut self.rejects {

@@ -17,7 +17,7 @@ use super::files::{self, Found};
 use super::remote::Upload;
 use super::shown::{Shown, grouped};
 use crate::batch::{self, BatchError, Checkpoint, Destination, Done, OnError, Plan};
-use crate::config::{self, LimitsAllowed, ServerConfig};
+use crate::config::{self, ServerConfig};
 use crate::stamp::Stamp;
 
 /// What a run did, for machines.
@@ -59,8 +59,7 @@ pub(super) fn run(args: &PredictArgs) -> anyhow::Result<()> {
         .workers
         .map_or_else(|| std::thread::available_parallelism().map_or(1, usize::from), usize::from);
     let parts = &args.source.parts;
-    let allowed = LimitsAllowed { intra_op_threads: None, ..model::allowed(parts) };
-    let mut source = model::source(&args.source, &allowed)?;
+    let mut source = model::source(&args.source, &model::allowed(parts))?;
     source.override_model_config(config::model_config_overrides(&environment)?);
     let server = ServerConfig::from_environment(&environment)?;
     let time = source.time_within(args.timeout.unwrap_or(server.timeout));
