@@ -132,7 +132,8 @@ fn an_exception_is_in_the_log_and_a_reference_for_the_client() {
 
     let first = ask("");
     assert_eq!(first.status, 200, "{first:?}");
-    assert_eq!((&first.json()["calls"], &first.json()["rows"]), (&json!(1), &json!([[1]])), "{first:?}");
+    let predictions = &first.json()["predictions"];
+    assert_eq!((&predictions["calls"], &predictions["rows"]), (&json!(1), &json!([[1]])), "{first:?}");
     assert_eq!(ask("").json(), first.json(), "every call starts from the same");
 
     let rejected = ask("reject");
