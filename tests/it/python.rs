@@ -132,7 +132,8 @@ fn an_exception_is_in_the_log_and_a_reference_for_the_client() {
 
     let first = ask("");
     assert_eq!(first.status, 200, "{first:?}");
-    let predictions = &first.json()["predictions"];
+    let answered = first.json();
+    let predictions = &answered["predictions"];
     assert_eq!((&predictions["calls"], &predictions["rows"]), (&json!(1), &json!([[1]])), "{first:?}");
     assert_eq!(ask("").json(), first.json(), "every call starts from the same");
 
