@@ -106,7 +106,7 @@ impl Bucket {
 
     /// Whether there is a file of this name, and which version of it.
     pub(crate) async fn head(&self, name: &str) -> Result<RemoteFile, RegistryError> {
-        let found = self.store.head(&self.path(name)?).await.map_err(|error| self.failed(&error))?;
+        let found = self.store.head(&self.path(name)?).await.map_err(|error| self.failed_at(name, &error))?;
         Ok(RemoteFile { path: name.to_owned(), size: Some(found.size), tag: found.e_tag })
     }
 
@@ -126,7 +126,7 @@ impl Bucket {
             Ok(found) => found.bytes().await,
             Err(error) => Err(error),
         };
-        found.map_err(|error| self.failed(&error))
+        found.map_err(|error| self.failed_at(&file.path, &error))
     }
 
     /// Writes a file, which is there as a whole or not at all.
@@ -165,6 +165,18 @@ impl Bucket {
             Path::parse(format!("{}/{name}", self.folder))
         };
         path.map_err(|error| self.failed(&error.into()))
+    }
+
+    /// [`Self::failed`], of one file.
+    fn failed_at(&self, name: &str, error: &Error) -> RegistryError {
+        let mut failed = self.failed(error);
+        if let RegistryError::Bucket { location, .. } = &mut failed {
+            if !location.ends_with('/') {
+                location.push('/');
+            }
+            location.push_str(name);
+        }
+        failed
     }
 
     fn failed(&self, error: &Error) -> RegistryError {
