@@ -17,7 +17,7 @@ use std::time::Duration;
 use mlhost_tables::error::TableError;
 use mlhost_tables::format::{Format, Packing};
 use mlhost_tables::read::Origin;
-use mlhost_wire::fault::Fault;
+use mlhost_wire::fault::{Fault, FaultKind};
 use mlhost_wire::values::Param;
 
 pub use self::checkpoint::Checkpoint;
@@ -111,7 +111,7 @@ pub struct Refusal {
 
 /// Told of what is done so far.
 pub trait Watcher: Send + Sync {
-    /// `rows` rows are done, of which some were refused; `bytes` of all files' bytes are read, where that is known.
+    /// Called after each piece that was written, on the thread that writes.
     fn advances(&self, done: &Done);
 }
 
@@ -135,7 +135,7 @@ pub enum BatchError {
     Table(#[from] TableError),
     /// A row, where rows may not be refused.
     #[error("row {} of `{}`{}: {}", .0.row, .0.file, line(.0.line), .0.reason)]
-    Refused(Box<Refusal>, FaultOf),
+    Refused(Box<Refusal>, FaultKind),
     /// mlhost's own fault, or the model's that is no row's.
     #[error("{}{}", .0.public, if .0.detail.is_empty() { String::new() } else { format!("\n{}", .0.detail) })]
     Fault(Fault),
@@ -146,9 +146,6 @@ pub enum BatchError {
     #[error("a thread of mlhost ended: {0}")]
     Ended(&'static str),
 }
-
-/// The kind of fault that a refusal is.
-pub type FaultOf = mlhost_wire::fault::FaultKind;
 
 fn line(line: Option<u64>) -> String {
     line.map_or_else(String::new, |line| format!(" (line {line})"))

@@ -200,6 +200,18 @@ fn pipes_patterns_folders_and_packed_files_are_read_and_written() {
 }
 
 #[test]
+fn as_many_files_as_there_are_are_predicted_on() {
+    let folder = tempfile::tempdir().unwrap();
+    for file in 0..100 {
+        fs::write(folder.path().join(format!("{file:03}.csv")), csv(3)).unwrap();
+    }
+    let flags = ["-i", shown(folder.path()), "--columns", "id", "--workers", "1"];
+    let all = String::from_utf8(succeeds(&flags).stdout).unwrap();
+    let ids: String = all.lines().skip(1).filter_map(|line| line.split(',').next()).collect();
+    assert_eq!(ids, "012".repeat(100));
+}
+
+#[test]
 fn a_row_that_is_refused_is_named_and_the_others_are_kept() {
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| folder.path().join(name);

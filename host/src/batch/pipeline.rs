@@ -122,9 +122,6 @@ fn reading(plan: &Plan, app: &App, start: (usize, Position), belt: &Belt) {
             }
         };
         loop {
-            if belt.permitted.recv().is_err() {
-                return;
-            }
             let piece = match reader.next_chunk() {
                 Ok(None) => break,
                 Ok(Some(chunk)) => {
@@ -134,6 +131,10 @@ fn reading(plan: &Plan, app: &App, start: (usize, Position), belt: &Belt) {
                 Err(error) => Err(error.into()),
             };
             let ended = piece.is_err();
+            // Only for what is passed on: the end of a file needs no permit, and would give none back.
+            if belt.permitted.recv().is_err() {
+                return;
+            }
             if belt.pieces.send((number, piece)).is_err() || ended {
                 return;
             }
